@@ -1,0 +1,142 @@
+r"""Enclosures: a best value between a lower and an upper end that contain the truth.
+
+Where a quantity comes with a certificate (a duality gap, a sandwich, a rounding bound), it is returned as an
+:class:`Enclosure`. Formulas evaluate on enclosures by interval arithmetic, rounded outwards by a few units of the
+dtype at each operation, so a claim decided on the ends is decided in spite of solver error and rounding. NaN at an
+end makes every comparison false, hence the outcome undecided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from verify.core.arrays import Array, eps, is_array, namespace
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """``lower <= truth <= upper`` with ``value`` the best estimate; three arrays of one shape."""
+
+    value: Array
+    lower: Array
+    upper: Array
+
+    @classmethod
+    def exact(cls, x: Array) -> Enclosure:
+        """The enclosure of a number known exactly."""
+        return cls(x, x, x)
+
+    @classmethod
+    def around(cls, value: Array, radius: Array) -> Enclosure:
+        """``value`` with an error of at most ``radius``."""
+        return cls(value, value - radius, value + radius)
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    def each(self, f: Any) -> Enclosure:
+        """``f`` of value and ends; ``f`` must keep their order (reshaping, indexing, a monotone function)."""
+        return Enclosure(f(self.value), f(self.lower), f(self.upper))
+
+    def _outward(self) -> Enclosure:
+        xp = namespace(self.value)
+        unit = 4 * eps(self.value)
+        return Enclosure(self.value, self.lower - unit * xp.abs(self.lower), self.upper + unit * xp.abs(self.upper))
+
+    def __neg__(self) -> Enclosure:
+        return Enclosure(-self.value, -self.upper, -self.lower)
+
+    def __add__(self, other: Any) -> Enclosure:
+        o = enclose(other, self.value)
+        return Enclosure(self.value + o.value, self.lower + o.lower, self.upper + o.upper)._outward()
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Enclosure:
+        return self + (-enclose(other, self.value))
+
+    def __rsub__(self, other: Any) -> Enclosure:
+        return (-self) + other
+
+    def __mul__(self, other: Any) -> Enclosure:
+        o = enclose(other, self.value)
+        corners = [a * b for a in (self.lower, self.upper) for b in (o.lower, o.upper)]
+        return Enclosure(self.value * o.value, *_range(corners))._outward()
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Enclosure:
+        o = enclose(other, self.value)
+        xp = namespace(o.value)
+        # A divisor that may be zero has no finite quotient: its reciprocal is the whole line, not a guess.
+        crosses = (o.lower <= 0) & (o.upper >= 0)
+        one = xp.ones_like(o.value)
+        infinite = xp.full_like(o.value, xp.inf)
+        safe_low, safe_high = xp.where(crosses, one, o.lower), xp.where(crosses, one, o.upper)
+        known_zero = crosses & (o.lower == o.upper)
+        value = self.value / xp.where(known_zero, one, o.value)
+        corners = [a / b for a in (self.lower, self.upper) for b in (safe_low, safe_high)]
+        low, high = _range(corners)
+        nan = xp.full_like(o.value, xp.nan)
+        return Enclosure(
+            xp.where(known_zero, nan, value), xp.where(crosses, -infinite, low), xp.where(crosses, infinite, high)
+        )._outward()
+
+    def __rtruediv__(self, other: Any) -> Enclosure:
+        return enclose(other, self.value) / self
+
+    def __pow__(self, exponent: Any) -> Enclosure:
+        """``x**t``: any base for an even whole number t, a base >= 0 (else NaN) and an exact t >= 0 otherwise."""
+        if isinstance(exponent, Enclosure):
+            exponent = exponent.value
+        if not is_array(exponent) and exponent == 2:
+            return self.square()
+        xp = namespace(self.value)
+        nan = xp.full_like(self.value, xp.nan)
+
+        def power(base: Array) -> Array:
+            return xp.where(base >= 0, base, nan) ** exponent
+
+        ends = Enclosure(power(self.value), power(self.lower), power(self.upper))
+        if not is_array(exponent) and exponent < 0:
+            ends = Enclosure(ends.value, ends.upper, ends.lower)
+        return ends._outward()
+
+    def square(self) -> Enclosure:
+        """The square, with a lower end of 0 when the enclosure contains 0."""
+        xp = namespace(self.value)
+        low, high = self.lower**2, self.upper**2
+        inside = (self.lower < 0) & (self.upper > 0)
+        least = xp.where(inside, xp.zeros_like(low), xp.where(low < high, low, high))
+        return Enclosure(self.value**2, least, xp.where(low < high, high, low))._outward()
+
+    def monotone(self, f: Any, decreasing: bool = False) -> Enclosure:
+        """``f`` of the enclosure, for a monotone ``f`` computed to a few units of the dtype."""
+        low, high = f(self.lower), f(self.upper)
+        if decreasing:
+            low, high = high, low
+        return Enclosure(f(self.value), low, high)._outward()
+
+
+def enclose(x: Any, like: Array) -> Enclosure:
+    """``x`` (an enclosure, an array or a number) as an enclosure on the device and of the dtype of ``like``."""
+    if isinstance(x, Enclosure):
+        return x
+    if not is_array(x):
+        xp = namespace(like)
+        x = xp.asarray(float(x), dtype=like.dtype, device=like.device)
+    return Enclosure.exact(x)
+
+
+def _range(corners: list[Array]) -> tuple[Array, Array]:
+    xp = namespace(*corners)
+    low = high = corners[0]
+    for c in corners[1:]:
+        low, high = xp.minimum(low, c), xp.maximum(high, c)
+    return low, high

@@ -1,0 +1,337 @@
+r"""A bound, written once.
+
+``Formula("rho**t * size + geom(rho, t) * xi")`` is parsed into a small tree from a closed grammar: names, numbers,
+``+ - * / **``, unary minus and the functions of ``FUNCTIONS``. Nothing is ever evaluated as code. From the tree come
+the value on arrays of any backend, the enclosure on :class:`~verify.core.enclosure.Enclosure` arguments, the ball
+arithmetic of a recheck (python-flint), SymPy's expression and the LaTeX of a page, and the wording of a document
+(:meth:`Formula.where`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verify.core.arrays import Array, is_array, namespace
+from verify.core.enclosure import Enclosure, enclose
+
+
+class FormulaError(ValueError):
+    """The text is not a formula of the grammar; the message names the part that is not."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of the grammar: on arrays, on enclosures, in ball arithmetic, in SymPy."""
+
+    arity: int
+    array: Callable[..., Any]
+    enclosure: Callable[..., Enclosure]
+    ball: Callable[..., Any]
+    sympy: Callable[..., Any]
+    meaning: str
+
+
+def _geom(rho: Array, t: Any) -> Array:
+    """1 + rho + ... + rho^(t-1), accurate for rho near 1; rho >= 0."""
+    xp = namespace(rho)
+    one = xp.ones_like(rho)
+    near = rho == one
+    x = xp.where(near, 0.5 * one, rho)
+    zero = x <= 0
+    safe = xp.where(zero, 0.5 * one, x)
+    terms = -xp.expm1(t * xp.log1p(safe - 1)) / (1 - safe)
+    count = t * one
+    at_zero = xp.where(count >= 1, xp.ones_like(count), count)
+    out = xp.where(near, count, xp.where(zero, at_zero, terms))
+    return xp.where(rho < 0, xp.full_like(out, xp.nan), out)
+
+
+def _geom_enclosure(rho: Enclosure, t: Any) -> Enclosure:
+    return rho.monotone(lambda r: _geom(r, t))._outward()
+
+
+def _geom_ball(rho: Any, t: Any) -> Any:
+    from flint import arb
+
+    total, power = arb(0), arb(1)
+    for _ in range(int(t.unique_fmpz())):
+        total, power = total + power, power * rho
+    return total
+
+
+def _geom_sympy(rho: Any, t: Any) -> Any:
+    return (1 - rho**t) / (1 - rho)
+
+
+def _clip_monotone(f: str) -> Callable[[Enclosure], Enclosure]:
+    """A monotone function of a nonnegative argument; an end below 0 is NaN, so the outcome is undecided."""
+
+    def enclosure(x: Enclosure) -> Enclosure:
+        return x.monotone(getattr(namespace(x.value), f))
+
+    return enclosure
+
+
+def _pairwise(f: str) -> Callable[[Any, Any], Any]:
+    def array(a: Any, b: Any) -> Any:
+        like = a if is_array(a) else b
+        if not is_array(like):
+            return max(a, b) if f == "maximum" else min(a, b)
+        xp = namespace(like)
+        a, b = (x if is_array(x) else xp.full_like(like, float(x)) for x in (a, b))
+        return getattr(xp, f)(a, b)
+
+    return array
+
+
+def _pairwise_enclosure(f: str) -> Callable[[Enclosure, Enclosure], Enclosure]:
+    def enclosure(a: Enclosure, b: Enclosure) -> Enclosure:
+        pick = _pairwise(f)
+        return Enclosure(pick(a.value, b.value), pick(a.lower, b.lower), pick(a.upper, b.upper))
+
+    return enclosure
+
+
+def _abs_enclosure(x: Enclosure) -> Enclosure:
+    xp = namespace(x.value)
+    low, high = xp.abs(x.lower), xp.abs(x.upper)
+    least = xp.where((x.lower < 0) & (x.upper > 0), xp.zeros_like(low), xp.minimum(low, high))
+    return Enclosure(xp.abs(x.value), least, xp.maximum(low, high))
+
+
+def _elementwise(f: str) -> Callable[[Any], Any]:
+    def array(x: Any) -> Any:
+        if is_array(x):
+            return getattr(namespace(x), f)(x)
+        import math
+
+        return abs(x) if f == "abs" else getattr(math, f)(x)
+
+    return array
+
+
+def _sympy(name: str) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
+        import sympy
+
+        return getattr(sympy, name)(*args)
+
+    return call
+
+
+FUNCTIONS = {
+    "sqrt": Function(
+        1, _elementwise("sqrt"), _clip_monotone("sqrt"), lambda x: x.sqrt(), _sympy("sqrt"), "square root"
+    ),
+    "exp": Function(1, _elementwise("exp"), _clip_monotone("exp"), lambda x: x.exp(), _sympy("exp"), "exponential"),
+    "log": Function(
+        1, _elementwise("log"), _clip_monotone("log"), lambda x: x.log(), _sympy("log"), "natural logarithm"
+    ),
+    "abs": Function(1, _elementwise("abs"), _abs_enclosure, abs, _sympy("Abs"), "magnitude"),
+    "max": Function(
+        2,
+        _pairwise("maximum"),
+        _pairwise_enclosure("maximum"),
+        lambda a, b: a.max(b),
+        _sympy("Max"),
+        "larger of the two",
+    ),
+    "min": Function(
+        2,
+        _pairwise("minimum"),
+        _pairwise_enclosure("minimum"),
+        lambda a, b: a.min(b),
+        _sympy("Min"),
+        "smaller of the two",
+    ),
+    "geom": Function(
+        2,
+        _geom,
+        _geom_enclosure,
+        _geom_ball,
+        _geom_sympy,
+        "geom(r, t) = 1 + r + ... + r**(t-1), which is t at r = 1",
+    ),
+}
+
+_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+    ast.Pow: lambda a, b: a**b,
+}
+
+
+class Formula:
+    """A formula of named quantities.
+
+    >>> bound = Formula("2 * eps / sqrt(1 - mu * (4*k - 1))")
+    >>> bound.names
+    ('eps', 'mu', 'k')
+    >>> bound.where(k=1).text
+    '2 * eps / sqrt(1 - mu * (4 * 1 - 1))'
+
+    Raises :class:`FormulaError` for anything outside the grammar.
+    """
+
+    def __init__(self, text: str):
+        try:
+            tree = ast.parse(text.strip(), mode="eval").body
+        except SyntaxError as error:
+            raise FormulaError(f"{text!r} is not a formula: {error.msg}") from error
+        self._tree = tree
+        names: dict[str, None] = {}
+        _check(tree, names)
+        self.names = tuple(names)
+
+    @property
+    def text(self) -> str:
+        """The formula as text of its own grammar."""
+        return ast.unparse(self._tree)
+
+    def __repr__(self) -> str:
+        return f"Formula({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def where(self, **replacements: float | str | Formula) -> Formula:
+        """The formula with names replaced by numbers or formulas: the wording of a document, a mutation.
+
+        Raises :class:`FormulaError` for a name that the formula does not contain.
+        """
+        unknown = [name for name in replacements if name not in self.names]
+        if unknown:
+            raise FormulaError(f"{self.text!r} has no {', '.join(unknown)}; it has {', '.join(self.names)}")
+        trees = {
+            name: (new if isinstance(new, Formula) else Formula(str(new)))._tree for name, new in replacements.items()
+        }
+
+        class Replace(ast.NodeTransformer):
+            def visit_Name(self, node: ast.Name) -> ast.AST:
+                return trees.get(node.id, node)
+
+            def visit_Call(self, node: ast.Call) -> ast.AST:
+                return ast.Call(func=node.func, args=[self.visit(a) for a in node.args], keywords=[])
+
+        copy = ast.parse(self.text, mode="eval").body
+        return Formula(ast.unparse(ast.fix_missing_locations(Replace().visit(copy))))
+
+    def __call__(self, values: Mapping[str, Any]) -> Any:
+        """The value on arrays (broadcast with the batch axis first) and numbers, or the enclosure when any argument
+        is one. Names not in ``values`` raise KeyError."""
+        used = {name: values[name] for name in self.names}
+        aligned = align(used)
+        if any(isinstance(v, Enclosure) for v in aligned.values()):
+            like = next(v.value for v in aligned.values() if isinstance(v, Enclosure))
+            return enclose(self._walk(aligned, "enclosure", like), like)
+        return self._walk(aligned, "array", None)
+
+    def ball(self, values: Mapping[str, Any]) -> Any:
+        """The ball (python-flint ``arb``) that contains the value; arguments are numbers or balls."""
+        from flint import arb
+
+        return self._walk({name: arb(values[name]) for name in self.names}, "ball", None)
+
+    def sympy(self) -> Any:
+        """SymPy's expression; every name is a positive symbol."""
+        import sympy
+
+        return self._walk({name: sympy.Symbol(name, positive=True) for name in self.names}, "sympy", None)
+
+    def latex(self, symbols: Mapping[str, str] | None = None) -> str:
+        """LaTeX that GitHub renders; ``symbols`` maps names to LaTeX."""
+        import sympy
+
+        expression = self.sympy()
+        names = {sympy.Symbol(n, positive=True): s for n, s in (symbols or {}).items()}
+        return sympy.latex(expression, symbol_names=names, order="none").replace(r"\operatorname", r"\mathrm")
+
+    def _walk(self, values: Mapping[str, Any], mode: str, like: Any) -> Any:
+        def visit(node: ast.AST) -> Any:
+            if isinstance(node, ast.Name):
+                return values[node.id]
+            if isinstance(node, ast.Constant):
+                return _number(node.value, mode)
+            if isinstance(node, ast.UnaryOp):
+                return -visit(node.operand)
+            if isinstance(node, ast.BinOp):
+                left, right = visit(node.left), visit(node.right)
+                if isinstance(node.op, ast.Pow) and mode == "enclosure" and not isinstance(left, Enclosure):
+                    left = enclose(left, like)
+                return _OPERATORS[type(node.op)](left, right)
+            assert isinstance(node, ast.Call)
+            assert isinstance(node.func, ast.Name)
+            function = FUNCTIONS[node.func.id]
+            args = [visit(a) for a in node.args]
+            if mode == "enclosure":
+                if node.func.id == "geom":
+                    count = args[1].value if isinstance(args[1], Enclosure) else args[1]
+                    return function.enclosure(enclose(args[0], like), count)
+                return function.enclosure(*(enclose(a, like) for a in args))
+            return getattr(function, mode)(*args)
+
+        return visit(self._tree)
+
+
+def align(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Quantities with trailing axes of length 1 added, so that (B,) and (B, T) broadcast batch against batch."""
+    rank = max((v.ndim for v in values.values() if isinstance(v, Enclosure) or is_array(v)), default=0)
+
+    def pad(v: Any) -> Any:
+        if isinstance(v, Enclosure):
+            return v.each(pad)
+        if not is_array(v):
+            return v
+        return namespace(v).reshape(v, v.shape + (1,) * (rank - v.ndim))
+
+    return {name: pad(v) for name, v in values.items()}
+
+
+def _number(value: Any, mode: str) -> Any:
+    if mode == "sympy":
+        import sympy
+
+        return sympy.Rational(str(value))
+    if mode == "ball":
+        from flint import arb, fmpq
+
+        if isinstance(value, int):
+            return arb(value)
+        numerator, denominator = value.as_integer_ratio()
+        return arb(fmpq(numerator, denominator))
+    return value
+
+
+def _check(node: ast.AST, names: dict[str, None]) -> None:
+    """Refuses every node outside the grammar and collects the names in order of appearance."""
+    if isinstance(node, ast.Name):
+        if node.id in FUNCTIONS:
+            raise FormulaError(f"{node.id} is a function; write {node.id}(...)")
+        names[node.id] = None
+    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        pass
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        _check(node.operand, names)
+    elif isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        _check(node.left, names)
+        _check(node.right, names)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        function = FUNCTIONS.get(node.func.id)
+        if function is None:
+            raise FormulaError(f"unknown function {node.func.id}; known are {', '.join(sorted(FUNCTIONS))}")
+        if len(node.args) != function.arity:
+            raise FormulaError(f"{node.func.id} takes {function.arity} arguments, not {len(node.args)}")
+        for argument in node.args:
+            _check(argument, names)
+    else:
+        raise FormulaError(
+            f"{ast.unparse(node)!r} is not of the grammar: names, numbers, + - * / **, and {', '.join(sorted(FUNCTIONS))}"
+        )

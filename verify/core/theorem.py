@@ -1,0 +1,214 @@
+r"""The records a theorem is made of. They are data: the engine prints, decides and mutates them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from verify.core.formula import Formula
+
+Grade = Literal["false", "misprint", "incomplete", "loose"]
+
+
+class Parameters(BaseModel):
+    """The parameters of a theorem: a frozen, validated record. Subclass it with annotated fields; each field's
+    ``description`` is its help text and its constraints (``ge``, ``le``, ``Literal``) are its allowed range."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An entry of the bibliography."""
+
+    key: str
+    authors: str
+    title: str
+    where: str
+    year: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a statement comes from: a reference, the place in it, and what we know of the text."""
+
+    reference: Reference
+    locator: str
+    note: str = ""
+
+
+# ---------------------------------------------------------------------------------------------- kinds of claim
+
+
+@dataclass(frozen=True)
+class Every:
+    """For every instance (and every step, where the quantities carry one): measured <= bound.
+    One decided instance with measured > bound refutes."""
+
+    label = "every instance"
+
+
+@dataclass(frozen=True)
+class Probability:
+    """``P(measured <= bound) >= 1 - delta`` over the draw of the instance."""
+
+    delta: float
+    label = "probability"
+
+
+@dataclass(frozen=True)
+class Mean:
+    """``E[measured]`` against the mean of the bound. ``interval`` is a range that provably contains the difference
+    measured - bound; without one the confidence sequence is asymptotic and says so."""
+
+    interval: tuple[float, float] | None = None
+    label = "mean"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The order of growth: over the ladder of families, the slope of log E[measured] against log E[bound] is
+    ``exponent`` (relation ``==``), or at most / at least it."""
+
+    exponent: float = 1.0
+    label = "rate"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """measured = bound, within the enclosures; an enclosure wider than ``resolution`` (relative) decides nothing."""
+
+    resolution: float = 1e-6
+    label = "identity"
+
+
+@dataclass(frozen=True)
+class Count:
+    """Exact integers: measured against bound with no tolerance."""
+
+    label = "count"
+
+
+@dataclass(frozen=True)
+class Existence:
+    """Some instance that the sampler builds has measured <= bound; one decided instance confirms."""
+
+    label = "witness"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A beats B: on more than half of the draws, measured (A) < bound (B), paired draw by draw."""
+
+    label = "comparison"
+
+
+Kind = Every | Probability | Mean | Rate | Identity | Count | Existence | Comparison
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One assertion that can be decided by itself.
+
+    ``given``: the names of the hypotheses it needs; instances that miss one are set aside. ``measured``: the name of
+    a quantity of ``solve``. ``bound``: a formula of such names. ``relation``: how measured stands to bound.
+    ``origin``: ``source``, ``control`` or the key of a document. ``expects``: ``holds`` or ``refuted``; a refuted one
+    says ``because``, and a document's wording its ``grade``, the ``reading`` that fails and ``holds_when``, the
+    reading that holds.
+    """
+
+    name: str
+    kind: Kind
+    measured: str
+    bound: Formula
+    given: tuple[str, ...] = ()
+    relation: Literal["<=", ">=", "=="] = "<="
+    origin: str = "source"
+    expects: Literal["holds", "refuted"] = "holds"
+    because: str = ""
+    grade: Grade | None = None
+    reading: str = ""
+    holds_when: str = ""
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the page, made from what a run recorded.
+
+    ``cloud``: measured against bound of ``claims``, one colour per family, with the diagonal.
+    ``ratio``: measured/bound of ``claims`` against the quantity ``against``.
+    ``curves``: measured and the bounds of ``claims`` along the steps, on the instance of ``family`` on which the
+    first claim is tightest.
+    """
+
+    name: str
+    kind: Literal["cloud", "ratio", "curves"]
+    claims: tuple[str, ...]
+    caption: str
+    x: str
+    y: str
+    against: str | None = None
+    family: str | None = None
+
+
+Arrays = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Theorem:
+    r"""A theorem that can be run.
+
+    ``sample(draw, p, family)`` returns named arrays, batch axis first (length 1: shared by the batch);
+    ``hypotheses(p, x)`` returns named margins (B,), met where >= 0; ``solve(p, x)`` returns named quantities, (B,)
+    or (B, T), arrays or :class:`~verify.core.enclosure.Enclosure`; ``reference(p, x)`` returns the same quantities
+    for one instance (B = 1, NumPy, float64) by an independent path: it rechecks witnesses. ``advise(p, x)`` says in
+    words what would be admitted when nothing is. ``symbols``: name -> (LaTeX, meaning) of the quantities and
+    hypotheses' symbols of the page. ``invariances``: name -> function(draw, x) that maps an instance to one with the
+    same ratios.
+    """
+
+    name: str
+    title: str
+    parameters: type[Parameters]
+    sample: Callable[[Any, Any, str], dict[str, Any]]
+    hypotheses: Callable[[Any, Arrays], dict[str, Any]]
+    solve: Callable[[Any, Arrays], dict[str, Any]]
+    families: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    sources: tuple[Source, ...]
+    reference: Callable[[Any, Arrays], dict[str, Any]] | None = None
+    advise: Callable[[Any, Arrays], str] | None = None
+    symbols: Mapping[str, tuple[str, str]] = None  # type: ignore[assignment]
+    figures: tuple[Figure, ...] = ()
+    invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]
+    instances: int = 4096
+    batch: int = 256
+    not_tested: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in ("symbols", "invariances"):
+            if getattr(self, field) is None:
+                object.__setattr__(self, field, {})
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise ValueError(f"theorem name {self.name!r}: use lower-case letters, digits and _")
+        names = [c.name for c in self.claims]
+        if repeated := {n for n in names if names.count(n) > 1}:
+            raise ValueError(f"theorem {self.name}: claim names repeated: {', '.join(sorted(repeated))}")
+
+    @property
+    def docstring(self) -> str:
+        """The docstring of the module the theorem is written in: its mathematics."""
+        return inspect.cleandoc(inspect.getmodule(self.sample).__doc__ or "")
+
+    def claim(self, name: str) -> Claim:
+        """The claim called ``name``; KeyError with the names there are otherwise."""
+        for claim in self.claims:
+            if claim.name == name:
+                return claim
+        raise KeyError(f"{self.name} has no claim {name!r}; it has {', '.join(c.name for c in self.claims)}")

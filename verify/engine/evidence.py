@@ -1,0 +1,184 @@
+r"""What a batch leaves behind. Merging is associative and commutative, so order and workers never matter.
+
+A :class:`Tally` is the evidence on one claim from one family; :class:`Evidence` holds a tally for every (claim,
+family) of one theorem at one point, and the data of its figures. Everything is plain numbers, strings and lists:
+:meth:`Evidence.to_json` is what the ledger stores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+EXTREMES = 3  # how many of the worst instances of a tally are remembered
+CLOUD = 400  # instances of a family whose points are drawn in a cloud
+BINS = 64  # of the sketch of the ratios: bin i holds ratios in [2^((i-48)/4), 2^((i-47)/4))
+
+
+@dataclass(frozen=True, order=True)
+class Extreme:
+    """One instance and its ratio measured/bound; ordered by ratio, ties by the smaller instance number."""
+
+    ratio: float
+    minus_instance: int
+    outcome: str  # holds | violated | suspect
+
+    @property
+    def instance(self) -> int:
+        """The number of the instance in its family's stream."""
+        return -self.minus_instance
+
+
+@dataclass
+class Sums:
+    """Moments of a number: count, sum, sum of squares."""
+
+    n: int = 0
+    total: float = 0.0
+    square: float = 0.0
+
+    def add(self, other: Sums) -> None:
+        self.n += other.n
+        self.total += other.total
+        self.square += other.square
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.n if self.n else math.nan
+
+    @property
+    def variance(self) -> float:
+        """The unbiased sample variance; NaN below two numbers."""
+        if self.n < 2:
+            return math.nan
+        return max(0.0, (self.square - self.total**2 / self.n) / (self.n - 1))
+
+
+@dataclass
+class Tally:
+    """The evidence on one claim from one family.
+
+    ``drawn`` instances split into ``holds + violated + undecided + sum(set_aside.values())``. A *suspect* is an
+    undecided instance whose best values exceed the bound (its enclosure is too wide to say); ``nonfinite`` counts the
+    undecided instances with NaN or infinity. ``worst`` are the violated, suspect and holding instances of largest
+    ratio, :data:`EXTREMES` of each outcome. ``measured``, ``bound``, ``difference`` (measured - bound) are moments
+    over the instances with finite values that were not set aside; ``wins``/``losses`` count the decided signs of
+    measured - bound (a win is measured < bound).
+    """
+
+    drawn: int = 0
+    holds: int = 0
+    violated: int = 0
+    undecided: int = 0
+    suspects: int = 0
+    nonfinite: int = 0
+    wins: int = 0
+    losses: int = 0
+    set_aside: dict[str, int] = field(default_factory=dict)
+    worst: list[Extreme] = field(default_factory=list)
+    sketch: dict[int, int] = field(default_factory=dict)
+    measured: Sums = field(default_factory=Sums)
+    bound: Sums = field(default_factory=Sums)
+    difference: Sums = field(default_factory=Sums)
+
+    @property
+    def decided(self) -> int:
+        return self.holds + self.violated
+
+    @property
+    def eligible(self) -> int:
+        """Instances that met the hypotheses."""
+        return self.holds + self.violated + self.undecided
+
+    @property
+    def ratio_max(self) -> float:
+        """The largest ratio over the decided instances; NaN when there is none."""
+        ratios = [e.ratio for e in self.worst if e.outcome != "suspect"]
+        return max(ratios) if ratios else math.nan
+
+    def merge(self, other: Tally) -> None:
+        """Adds ``other``, the evidence of disjoint instances."""
+        for name in ("drawn", "holds", "violated", "undecided", "suspects", "nonfinite", "wins", "losses"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        _add(self.set_aside, other.set_aside)
+        _add(self.sketch, other.sketch)
+        for sums in ("measured", "bound", "difference"):
+            getattr(self, sums).add(getattr(other, sums))
+        self.worst = keep_worst(self.worst + other.worst)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Tally:
+        sums = {name: Sums(**data[name]) for name in ("measured", "bound", "difference")}
+        worst = [Extreme(**e) for e in data["worst"]]
+        sketch = {int(k): v for k, v in data["sketch"].items()}
+        return cls(**{**data, **sums, "worst": worst, "sketch": sketch})
+
+
+def _add(counts: dict[Any, int], more: dict[Any, int]) -> None:
+    for key, count in more.items():
+        counts[key] = counts.get(key, 0) + count
+
+
+def keep_worst(extremes: list[Extreme]) -> list[Extreme]:
+    """The :data:`EXTREMES` largest of each outcome."""
+    kept = []
+    for outcome in ("violated", "suspect", "holds"):
+        kept += sorted((e for e in extremes if e.outcome == outcome), reverse=True)[:EXTREMES]
+    return kept
+
+
+def bin_of(ratio: float) -> int:
+    """The sketch's bin of a ratio."""
+    if ratio <= 0:
+        return 0
+    return min(BINS - 1, max(0, math.floor(4 * math.log2(ratio)) + 48)) if math.isfinite(ratio) else BINS - 1
+
+
+@dataclass
+class Evidence:
+    """The evidence of one theorem at one point: ``tallies[claim][family]`` and ``figures[figure][family]``.
+
+    Figure data: for ``cloud`` and ``ratio`` a list of rows, for ``curves`` a record with the ratio that chose it.
+    """
+
+    tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def merge(self, other: Evidence) -> None:
+        """Adds ``other``, the evidence of other batches."""
+        self.seconds += other.seconds
+        for claim, tallies in other.tallies.items():
+            mine = self.tallies.setdefault(claim, {})
+            for family, tally in tallies.items():
+                mine.setdefault(family, Tally()).merge(tally)
+        for figure, families in other.figures.items():
+            shown = self.figures.setdefault(figure, {})
+            for family, data in families.items():
+                if family not in shown:
+                    shown[family] = data
+                elif isinstance(data, list):
+                    shown[family] = sorted(shown[family] + data)
+                elif (data["ratio"], -data["instance"]) > (shown[family]["ratio"], -shown[family]["instance"]):
+                    shown[family] = data
+
+    def total(self, claim: str) -> Tally:
+        """The tally of a claim over all families. Extremes lose their family: use ``tallies`` to find an instance."""
+        out = Tally()
+        for tally in self.tallies.get(claim, {}).values():
+            out.merge(tally)
+        return out
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tallies": {c: {f: asdict(t) for f, t in fs.items()} for c, fs in self.tallies.items()},
+            "figures": self.figures,
+            "seconds": self.seconds,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Evidence:
+        tallies = {c: {f: Tally.from_json(t) for f, t in fs.items()} for c, fs in data["tallies"].items()}
+        return cls(tallies, dict(data["figures"]), data["seconds"])
