@@ -1,0 +1,1 @@
+"""The catalogue: one folder an area, one file a theorem."""

@@ -128,10 +128,10 @@ def enclose(x: Any, like: Array) -> Enclosure:
     """``x`` (an enclosure, an array or a number) as an enclosure on the device and of the dtype of ``like``."""
     if isinstance(x, Enclosure):
         return x
+    xp = namespace(like)
     if not is_array(x):
-        xp = namespace(like)
         x = xp.asarray(float(x), dtype=like.dtype, device=like.device)
-    return Enclosure.exact(x)
+    return Enclosure.exact(xp.astype(x, like.dtype))
 
 
 def _range(corners: list[Array]) -> tuple[Array, Array]:

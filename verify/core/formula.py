@@ -35,8 +35,10 @@ class Function:
 
 
 def _geom(rho: Array, t: Any) -> Array:
-    """1 + rho + ... + rho^(t-1), accurate for rho near 1; rho >= 0."""
-    xp = namespace(rho)
+    """1 + rho + ... + rho^(t-1), accurate for rho near 1; rho >= 0; one of the two may be a number."""
+    xp = namespace(rho, t)
+    if not is_array(rho):
+        rho = xp.full_like(t, float(rho))
     one = xp.ones_like(rho)
     near = rho == one
     x = xp.where(near, 0.5 * one, rho)
@@ -225,14 +227,17 @@ class Formula:
         return Formula(ast.unparse(ast.fix_missing_locations(Replace().visit(copy))))
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
-        """The value on arrays (broadcast with the batch axis first) and numbers, or the enclosure when any argument
-        is one. Names not in ``values`` raise KeyError."""
-        used = {name: values[name] for name in self.names}
-        aligned = align(used)
-        if any(isinstance(v, Enclosure) for v in aligned.values()):
-            like = next(v.value for v in aligned.values() if isinstance(v, Enclosure))
-            return enclose(self._walk(aligned, "enclosure", like), like)
-        return self._walk(aligned, "array", None)
+        """The value on arrays and numbers, as the arithmetic of the arrays gives it (integers stay integers).
+
+        Arrays broadcast with the batch axis first. KeyError for a name that is not in ``values``.
+        """
+        return self._walk(align({name: values[name] for name in self.names}), "array", None)
+
+    def enclosure(self, values: Mapping[str, Any], like: Array) -> Enclosure:
+        """The enclosure of the value: arrays and numbers count as exact, every operation is rounded outwards, and the
+        result has the dtype and device of the floating array ``like``."""
+        aligned = align({name: values[name] for name in self.names})
+        return enclose(self._walk(aligned, "enclosure", like), like)
 
     def ball(self, values: Mapping[str, Any]) -> Any:
         """The ball (python-flint ``arb``) that contains the value; arguments are numbers or balls."""
@@ -264,8 +269,9 @@ class Formula:
                 return -visit(node.operand)
             if isinstance(node, ast.BinOp):
                 left, right = visit(node.left), visit(node.right)
-                if isinstance(node.op, ast.Pow) and mode == "enclosure" and not isinstance(left, Enclosure):
+                if mode == "enclosure":  # never array-op-enclosure: array libraries would take it apart
                     left = enclose(left, like)
+                    right = right if isinstance(node.op, ast.Pow) else enclose(right, like)
                 return _OPERATORS[type(node.op)](left, right)
             assert isinstance(node, ast.Call)
             assert isinstance(node.func, ast.Name)
@@ -333,5 +339,5 @@ def _check(node: ast.AST, names: dict[str, None]) -> None:
             _check(argument, names)
     else:
         raise FormulaError(
-            f"{ast.unparse(node)!r} is not of the grammar: names, numbers, + - * / **, and {', '.join(sorted(FUNCTIONS))}"
+            f"{ast.unparse(node)!r} is not of the grammar: names, numbers, + - * / **, {', '.join(sorted(FUNCTIONS))}"
         )

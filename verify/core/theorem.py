@@ -168,7 +168,8 @@ class Theorem:
     ``hypotheses(p, x)`` returns named margins (B,), met where >= 0; ``solve(p, x)`` returns named quantities, (B,)
     or (B, T), arrays or :class:`~verify.core.enclosure.Enclosure`; ``reference(p, x)`` returns the same quantities
     for one instance (B = 1, NumPy, float64) by an independent path: it rechecks witnesses. ``advise(p, x)`` says in
-    words what would be admitted when nothing is. ``symbols``: name -> (LaTeX, meaning) of the quantities and
+    words what would be admitted when nothing is. ``families``: name -> what the family aims at; ``shares``: name -> how
+    many instances it gets, relative to 1. ``symbols``: name -> (LaTeX, meaning) of the quantities and
     hypotheses' symbols of the page. ``invariances``: name -> function(draw, x) that maps an instance to one with the
     same ratios.
     """
@@ -179,7 +180,7 @@ class Theorem:
     sample: Callable[[Any, Any, str], dict[str, Any]]
     hypotheses: Callable[[Any, Arrays], dict[str, Any]]
     solve: Callable[[Any, Arrays], dict[str, Any]]
-    families: tuple[str, ...]
+    families: Mapping[str, str]
     claims: tuple[Claim, ...]
     sources: tuple[Source, ...]
     reference: Callable[[Any, Arrays], dict[str, Any]] | None = None
@@ -187,12 +188,13 @@ class Theorem:
     symbols: Mapping[str, tuple[str, str]] = None  # type: ignore[assignment]
     figures: tuple[Figure, ...] = ()
     invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]
+    shares: Mapping[str, float] = None  # type: ignore[assignment]
     instances: int = 4096
     batch: int = 256
     not_tested: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in ("symbols", "invariances"):
+        for field in ("symbols", "invariances", "shares"):
             if getattr(self, field) is None:
                 object.__setattr__(self, field, {})
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):

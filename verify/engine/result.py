@@ -81,7 +81,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``format=json`` and of ``result.json``; NaN becomes null."""
-        return {
+        data = {
             "theorem": self.theorem,
             "params": self.params,
             "seed": self.seed,
@@ -105,15 +105,21 @@ class Result:
                     "violated": c.verdict.violated,
                     "undecided": c.verdict.undecided,
                     "set_aside": c.verdict.set_aside,
-                    "ratio_max": _finite(c.verdict.ratio_max),
-                    "power": {k: _finite(v) for k, v in c.verdict.power.items()},
+                    "ratio_max": c.verdict.ratio_max,
+                    "power": c.verdict.power,
                     "summary": c.verdict.summary,
                     "witness": c.witness,
                 }
                 for c in self.claims
             ],
         }
+        return _plain(data)
 
 
-def _finite(x: float) -> float | None:
-    return x if math.isfinite(x) else None
+def _plain(data: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(data, dict):
+        return {k: _plain(v) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(v) for v in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -1,0 +1,164 @@
+import dataclasses
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from verify.report import write_index, write_page
+
+from . import fake
+
+PLAIN = dataclasses.replace(fake.THEOREM, figures=())
+FORBIDDEN = (r"\operatorname", r"\mbox", r"\phantom")
+
+
+@pytest.fixture
+def out(tmp_path, monkeypatch):
+    """``reports`` in an empty working directory, as the replay commands of a page name it."""
+    monkeypatch.chdir(tmp_path)
+    return Path("reports")
+
+
+def files(out):
+    return {p.as_posix(): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+
+
+def sweep():
+    return [fake.result(points=3, k=k) for k in (3, 5)]
+
+
+def vacuous():
+    """The source claim had nothing to decide, and a claim that should hold was violated."""
+    result = fake.result(points=3)
+    nothing = dataclasses.replace(
+        result.claims[0].verdict, verdict="vacuous", decided=0, ratio_max=float("nan"), power={}, summary="nothing"
+    )
+    result.claims[0] = dataclasses.replace(result.claims[0], verdict=nothing)
+    result.claims[1] = dataclasses.replace(
+        result.claims[1],
+        verdict=dataclasses.replace(result.claims[1].verdict, verdict="violated"),
+        witness=result.claims[2].witness,
+    )
+    result.advice = "k <= 2 is admitted"
+    result.evidence.figures = {}
+    return result
+
+
+RUNS = {"point": lambda: [fake.result(points=3)], "sweep": sweep, "unexpected": lambda: [vacuous()]}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_page_is_as_kept_and_github_can_render_it(run, out, snapshot):
+    written = write_page(fake.THEOREM, RUNS[run](), out).read_text(encoding="utf-8")
+    assert written == snapshot
+    assert not [macro for macro in FORBIDDEN if macro in written]
+    for link in re.findall(r"\]\(([^)]+\.svg)\)", written):
+        assert (out / "fake" / link).exists()
+    # Every table has as many cells in each row as in its head.
+    lines = written.splitlines()
+    for head, rule in pairwise(lines):
+        if re.fullmatch(r"\|( -+:? \|)+", rule):
+            columns = rule.count("|")
+            rows = lines[lines.index(head) :]
+            for row in rows[: next(n for n, r in enumerate([*rows, ""]) if not r.startswith("|"))]:
+                assert row.replace(r"\|", "").count("|") == columns, row
+    # Blocks are set apart by one blank line.
+    assert "\n\n\n" not in written
+    assert all(lines[n - 1] == "" for n, line in enumerate(lines) if n and line.startswith("#"))
+
+
+def test_writing_again_changes_no_byte(out):
+    for _ in range(2):
+        write_page(fake.THEOREM, sweep(), out)
+        write_index(out)
+        before = locals().get("before") or files(out)
+    assert files(out) == before
+
+
+def test_wall_time_stays_out_of_the_page(out):
+    first = fake.result(points=3)
+    page = write_page(PLAIN, [first], out)
+    before = page.read_bytes()
+    first.seconds = 99.0
+    first.evidence.seconds = 98.0
+    assert write_page(PLAIN, [first], out).read_bytes() == before
+
+
+def test_a_refuted_wording_is_told_in_full(out):
+    written = write_page(PLAIN, [fake.result(points=3)], out).read_text(encoding="utf-8")
+    section = written[written.index("### C3.") : written.index("### C4.")]
+    for part in (
+        "**Grade:** incomplete",
+        "slide 7",
+        r"any E, and the bound rho\*\*t |h_0|",
+        "the noise enters the iteration and not the bound",
+        "**The reading that holds:** E = 0",
+        r"$`\|h_t\| = 0.447214`$ exceeds the bound $`0.348678`$ at step 10",
+        r"\begin{bmatrix} 1 & 0.5 \\ 0.333333 & -2 \cdot 10^{-7} \end{bmatrix}",
+        "independent reference",
+        "python -m verify replay reports/fake/witness-doe2019.npz",
+    ):
+        assert part in section
+
+
+def test_what_was_not_expected_stands_first(out):
+    written = write_page(PLAIN, [vacuous()], out).read_text(encoding="utf-8")
+    head = written[: written.index("## Statement")]
+    assert "**Not as expected.** 0 of 2 statements without a violation" in head
+    assert "C1 (contraction): vacuous, where no violation was expected" in head
+    assert "C2 (often): violated, where no violation was expected" in head
+    assert "k <= 2 is admitted" in head
+
+
+def test_an_interrupted_run_is_not_as_expected(out):
+    result = fake.result(points=3)
+    result.finished = False
+    head = write_page(PLAIN, [result], out).read_text(encoding="utf-8")[:400]
+    assert "**Not as expected.**" in head
+    assert "interrupted" in head
+
+
+def test_result_json_is_strict_and_one_object_for_one_point(out):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    path = write_page(PLAIN, [vacuous()], out).with_name("result.json")
+    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["claims"][0]["ratio_max"] is None
+    write_page(PLAIN, sweep(), out)
+    assert len(json.loads(path.read_text(encoding="utf-8"))) == 2
+
+
+def test_user_text_is_never_a_template(out):
+    title = "{{ 7 * 7 }}{% raise %}"
+    theorem = dataclasses.replace(PLAIN, title=title)
+    assert "{{ 7 \\* 7 }}{% raise %}" in write_page(theorem, [fake.result(points=3)], out).read_text(encoding="utf-8")
+
+
+def test_replay_names_the_place_the_page_is_in(tmp_path, out):
+    written = write_page(PLAIN, [fake.result(points=3)], tmp_path / "else where")
+    assert "replay 'else where/fake/witness-doe2019.npz'" in written.read_text(encoding="utf-8")
+
+
+def test_index(out, snapshot):
+    write_page(PLAIN, [fake.result(points=3)], out)
+    write_page(dataclasses.replace(PLAIN, name="other"), [vacuous(), vacuous()], out)
+    (out / "stray").mkdir()
+    (out / "stray" / "result.json").write_text("{}")  # no page beside it
+    assert write_index(out).read_text(encoding="utf-8") == snapshot
+
+
+def test_index_names_a_file_that_is_not_a_result(out):
+    write_page(PLAIN, [fake.result(points=3)], out).with_name("result.json").write_text("[{]")
+    with pytest.raises(ValueError, match=r"fake/result\.json is not the result of a run"):
+        write_index(out)
+
+
+def test_an_index_of_nothing(out):
+    assert "0 theorems" in write_index(out).read_text(encoding="utf-8")
+
+
+def test_a_page_needs_a_result(out):
+    with pytest.raises(ValueError, match="needs a result"):
+        write_page(PLAIN, [], out)

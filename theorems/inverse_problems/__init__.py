@@ -1,0 +1,1 @@
+"""Inverse problems: iterations that solve them, and their rates."""

@@ -1,0 +1,1 @@
+"""Sparse coding: pursuits, their stability and their success."""

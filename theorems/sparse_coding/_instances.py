@@ -1,0 +1,235 @@
+"""What the theorems on one dictionary share: dictionaries by family, sparse vectors, margins of the sparsity."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, Literal
+
+from pydantic import Field
+
+from verify import Parameters
+from verify.core.arrays import eps, matvec, namespace, norm1, norm2, to_numpy
+from verify.kit import basis_pursuit as bp
+from verify.kit import dictionaries
+
+MARGIN = 1e-9  # of strict inequalities between k and the coherence, which sit on lattice values
+GAUSSIAN = "gaussian"
+
+STANDARD = {
+    "identity and Hadamard": lambda n: dictionaries.identity_hadamard(n or 64),
+    "conference": lambda n: dictionaries.conference(n or 53),
+    "simplex": lambda n: dictionaries.simplex(n or 40),
+    "affine Hadamard": lambda n: dictionaries.affine_hadamard(n or 8),
+    "transversal": lambda n: dictionaries.transversal(*((n, n + 2) if n else (9, 11))),
+}
+Name = Literal["each", "identity and Hadamard", "conference", "simplex", "affine Hadamard", "transversal", "gaussian"]
+
+
+class DictionaryParams(Parameters):
+    """Which dictionary, and how sparse."""
+
+    dictionary: Name = Field("each", description="one dictionary for every family, or each family's own")
+    n: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        description="size of a chosen dictionary (length of the signal; q of conference and affine Hadamard, c of "
+        "transversal); 0: the standard size, for gaussian 64",
+    )
+    k: int = Field(0, ge=0, le=512, description="non-zeros of alpha; 0: every k that is admitted, drawn uniformly")
+
+
+def dictionary(draw: Any, p: DictionaryParams, family: str) -> tuple[Any, Any]:
+    """D (1, n, m) and its exact coherence mu (1,), shared by the family; of a Gaussian D the computed one."""
+    xp = draw.xp
+    if p.dictionary == GAUSSIAN:
+        n = p.n or 64
+        D = draw.shared.normal(n, 2 * n)
+        D = D / xp.sqrt(xp.sum(D * D, axis=-2, keepdims=True))
+        gram = xp.abs(xp.matmul(xp.matrix_transpose(D), D))
+        off = gram * (1 - xp.eye(2 * n, dtype=D.dtype, device=D.device))
+        return D, xp.max(off, axis=(-2, -1))
+    name = next(name for name in STANDARD if family.startswith(name)) if p.dictionary == "each" else p.dictionary
+    made = STANDARD[name](p.n if p.dictionary != "each" else 0)
+    return draw.backend.asarray(made.D)[None, ...], draw.backend.asarray([made.mu])
+
+
+def sparsity(draw: Any, p: DictionaryParams, mu: Any, limit: Fraction) -> Any:
+    """k (B,) int64: ``p.k``, or uniform on 1, ..., the largest k < limit (1 + 1/mu) (1 where none is admitted)."""
+    top = max(1, dictionaries.admitted(float(to_numpy(mu)[0]), limit))
+    return draw.integers(p.k, p.k + 1) if p.k else draw.integers(1, top + 1)
+
+
+def sparse_vector(draw: Any, m: int, k: Any, signs: Any = None) -> Any:
+    """k random entries of random sign (or of ``signs``) and magnitude log-uniform on [e^-1, e^2]: (B, m)."""
+    xp = draw.xp
+    rank = xp.argsort(xp.argsort(draw.uniform(m), axis=-1), axis=-1)
+    values = draw.log_uniform(m, low=0.36787944117144233, high=7.38905609893065)
+    values = values * (draw.sign(m) if signs is None else signs)
+    return xp.where(rank < k[:, None], values, xp.zeros_like(values))
+
+
+def count(alpha: Any) -> Any:
+    """The number of non-zeros, as a float: (B,)."""
+    xp = namespace(alpha)
+    return xp.sum(xp.astype(alpha != 0, alpha.dtype), axis=-1)
+
+
+def unit_columns(D: Any) -> Any:
+    """Margin of unit columns, to the rounding of their construction: (1,) or (B,)."""
+    xp = namespace(D)
+    return 16 * D.shape[-2] * eps(D) - xp.max(xp.abs(xp.sum(D * D, axis=-2) - 1), axis=-1)
+
+
+def admitted_words(p: DictionaryParams, mu: float, limit: Fraction, text: str) -> str:
+    """What to say when the sparsity condition set everything aside."""
+    top = dictionaries.admitted(min(mu, 1.0), limit)
+    bound = float(limit) * (1 + 1 / mu)
+    found = f"the coherence is {mu:.4f}, so {text} admits k < {bound:.3f}"
+    if top == 0:
+        return f"{found}: no k >= 1 at all; dictionaries with small exact coherence are the other choices"
+    return f"{found}, that is k <= {top}; k={p.k} was asked for"
+
+
+def flip_signs(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
+    """Atoms negated, with the entries of alpha that use them."""
+    s = draw.shared.sign(x["D"].shape[-1])
+    moved = {name: x[name] * s for name in ("alpha", "point") if name in x}
+    return {**x, "D": x["D"] * s[:, None, :], **moved}
+
+
+def permute_atoms(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
+    """Atoms in another order."""
+    xp = namespace(x["D"])
+    order = draw.shared.subset(x["D"].shape[-1], x["D"].shape[-1])[0, :]
+    return {**x, **{name: xp.take(x[name], order, axis=-1) for name in ("D", "alpha", "point") if name in x}}
+
+
+def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
+    """Everything measured in a unit four times smaller."""
+    return {**x, **{name: 4 * x[name] for name in ("alpha", "v", "radius", "point") if name in x}}
+
+
+def random_noise(draw: Any, n: int, radius: Any) -> Any:
+    """Uniform on the sphere of the given radius: (B, n)."""
+    return radius[:, None] * draw.sphere(n)
+
+
+def within(v: Any, radius: Any) -> Any:
+    """Margin of |v|_2 <= radius, to the rounding of the norm."""
+    return radius * (1 + 8 * v.shape[-1] * eps(v)) - norm2(v)
+
+
+# ---------------------------------------- noisy instances of basis pursuit
+
+
+class SolverParams(DictionaryParams):
+    """The dictionary, the sparsity and the solver's effort."""
+
+    gap: float = Field(1e-9, gt=0, le=1e-2, description="certified relative duality gap asked of the solver")
+    iterations: int = Field(4000, ge=1, le=100000, description="most iterations of the solver")
+
+
+NOISY_FAMILIES = {
+    **{f"{name}, random noise": f"{name}, noise uniform on the sphere" for name in STANDARD},
+    **{f"{name}, worst noise": f"{name}, the closed-form worst noise" for name in STANDARD},
+    "simplex, feasible points": "no solver: the feasible points of the flipped simplex that nearly attain the bound",
+}
+
+
+def noisy(draw: Any, p: SolverParams, family: str, limit: Fraction) -> dict[str, Any]:
+    """D (1, n, m); mu (1,); alpha (B, m); v (B, n); radius (B,) = epsilon; point (B, m) where no solver is asked."""
+    D, mu = dictionary(draw, p, family)
+    n, m = D.shape[-2:]
+    k = sparsity(draw, p, mu, limit)
+    radius = draw.log_uniform(low=0.006737946999085467, high=1.0)
+    if family.endswith("feasible points") and p.dictionary in ("each", "simplex"):
+        return flipped_simplex(draw, D, mu, k, radius)
+    # On the simplex equal signs make every coherence term work against recovery.
+    signs = draw.full(1.0, m) if family.startswith("simplex, worst") else None
+    alpha = sparse_vector(draw, m, k, signs)
+    v = random_noise(draw, n, radius)
+    if family.endswith("worst noise"):
+        support, mask = bp.padded_support(draw.xp.sign(alpha))
+        picked = draw.xp.take_along_axis(draw.xp.sign(alpha), support, axis=-1)
+        v, g, c = bp.worst_noise(D, support, mask, picked, radius)
+        alpha = _raised(alpha, support, mask, g, c, radius)
+    return {"D": D, "mu": mu, "alpha": alpha, "v": v, "radius": radius}
+
+
+def _raised(alpha: Any, support: Any, mask: Any, g: Any, c: Any, radius: Any) -> Any:
+    """Magnitudes of at least 3 epsilon |g| / sqrt c, so that the worst noise switches no entry off."""
+    xp = namespace(alpha)
+    least = xp.where(mask, 3 * radius[:, None] * xp.abs(g) / xp.sqrt(c)[:, None], xp.zeros_like(g))
+    columns = xp.arange(alpha.shape[-1], dtype=support.dtype, device=alpha.device)
+    floor = xp.zeros_like(alpha)
+    for i in range(support.shape[-1]):  # a scatter, column by column: supports are short
+        here = (columns[None, :] == support[:, i : i + 1]) & mask[:, i : i + 1]
+        floor = xp.where(here, least[:, i : i + 1], floor)
+    return xp.sign(alpha) * xp.maximum(xp.abs(alpha), floor)
+
+
+def flipped_simplex(draw: Any, D: Any, mu: Any, k: Any, radius: Any) -> dict[str, Any]:
+    """h_T = -1, h_{T^c} = k/(n + 1 - k), scaled so that |Dh| = 2 epsilon, with v = Dh/2 and alpha_T = 2 |h_T|.
+
+    The atoms of T are those with flipped signs, so D h is as short as |h|_1 <= 2 sqrt(k) |h| allows."""
+    xp = draw.xp
+    m = D.shape[-1]
+    kf = xp.astype(k, D.dtype)[:, None]
+    rank = xp.argsort(xp.argsort(draw.uniform(m), axis=-1), axis=-1)
+    on = rank < k[:, None]
+    one = draw.full(1.0, m)
+    h = xp.where(on, -one, (kf / (m - kf)) * one)
+    flips = xp.where(on, -one, one)  # D diag(flips) has the inner products -flips_i flips_j / n
+    image = matvec(D, flips * h)
+    scale = (2 * radius / norm2(image))[:, None]
+    # In the coordinates of the given D: h -> flips * h, so that D itself stays shared by the batch.
+    alpha = xp.where(on, 2 * scale * flips, xp.zeros_like(h))
+    step = scale * flips * h
+    return {"D": D, "mu": mu, "alpha": alpha, "v": scale * image / 2, "radius": radius, "point": alpha + step}
+
+
+def measure(x: Any, a: Any, trusted: Any) -> dict[str, Any]:
+    """What the bounds need of a point a (B, m); where it is not ``trusted`` the error is NaN, hence undecided."""
+    xp = namespace(a)
+    alpha = x["alpha"]
+    n, m = x["D"].shape[-2:]
+    y = matvec(x["D"], alpha) + x["v"]
+    rounding = 4 * eps(a)
+
+    def positive(z: Any) -> Any:
+        return xp.where(z > 0, z, xp.zeros_like(z))
+
+    error = norm2(a - alpha)
+    residual = norm2(matvec(x["D"], a) - y)
+    return {
+        "error": xp.where(trusted, error, xp.full_like(error, xp.nan)),
+        "tau": positive(norm1(a) - norm1(alpha)) + rounding * m * norm1(alpha),
+        "eta": positive(residual - x["radius"]) + rounding * (n + m) * (norm1(a) + norm2(y)),
+        "epsilon": x["radius"],
+        "k": count(alpha),
+        "mu": x["mu"],
+    }
+
+
+def solve(p: SolverParams, x: Any) -> dict[str, Any]:
+    """The computed solution, or the point that the sampler made."""
+    xp = namespace(x["alpha"])
+    if "point" in x:
+        return measure(x, x["point"], xp.full_like(x["radius"], 1.0) > 0)
+    y = matvec(x["D"], x["alpha"]) + x["v"]
+    found = bp.basis_pursuit(x["D"], y, x["radius"], gap=p.gap, max_iterations=p.iterations)
+    return measure(x, found.x, found.converged)
+
+
+def reference(p: SolverParams, x: Any) -> dict[str, Any]:
+    """The same from one instance by CVXPY and CLARABEL."""
+    import numpy as np
+
+    if "point" in x:
+        return solve(p, x)
+    y = x["D"][0] @ x["alpha"][0] + x["v"][0]
+    a, status = bp.reference_basis_pursuit(x["D"][0], y, float(x["radius"][0]))
+    if a is None:
+        a, status = np.full_like(x["alpha"][0], np.nan), "failed"
+    return measure(x, a[None], np.asarray([status == "optimal"]))

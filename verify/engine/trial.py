@@ -1,0 +1,293 @@
+r"""One batch: sample -> margins -> solve -> outcomes -> evidence.
+
+An outcome is decided on enclosures. With relation ``<=`` an instance *holds* when the upper end of the measured side
+is at most the lower end of the bound at every step, and is *violated* when at some step the lower end of the measured
+side exceeds the upper end of the bound. Anything else, NaN and infinity included, is *undecided*.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verify.core.arrays import Array, Backend, is_array, namespace, to_numpy
+from verify.core.enclosure import Enclosure, enclose
+from verify.core.formula import align
+from verify.core.streams import Draw, tag
+from verify.core.theorem import Claim, Comparison, Count, Identity, Parameters, Theorem
+from verify.engine.evidence import CLOUD, Evidence, Extreme, Sums, Tally, bin_of, keep_worst
+
+CURVE_STEPS = 256  # a recorded curve keeps at most this many steps
+
+
+class TrialError(RuntimeError):
+    """A theorem's function failed or returned something that is not of the contract; the message says where."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Of each instance under one claim; NumPy arrays of shape (B,).
+
+    ``missed`` is the index in ``claim.given`` of the first hypothesis not met, -1 when all are. ``holds``,
+    ``violated`` and ``finite`` are meaningful where nothing is missed. ``ratio``, ``measured`` and ``bound`` are best
+    values at the step of the largest ratio, ``step``, counted from 1: entry j of a quantity (B, T) is step j + 1.
+    """
+
+    missed: Any
+    holds: Any
+    violated: Any
+    finite: Any
+    ratio: Any
+    measured: Any
+    bound: Any
+    step: Any
+
+
+def draw_for(theorem: Theorem, p: Parameters, family: str, start: int, stop: int, seed: int, backend: Backend) -> Draw:
+    """The stream of the instances ``start .. stop-1`` of a family at a point."""
+    point = json.dumps(p.model_dump(mode="json"), sort_keys=True)
+    return Draw(backend, seed, tag(theorem.name, point, family), start, stop)
+
+
+def values_of(p: Parameters, quantities: Mapping[str, Any]) -> dict[str, Any]:
+    """The names a bound may use: the quantities of ``solve`` and the numeric parameters."""
+    numbers = {k: v for k, v in p if isinstance(v, int | float) and not isinstance(v, bool)}
+    return {**numbers, **quantities}
+
+
+def outcomes(claim: Claim, p: Parameters, margins: Mapping[str, Array], quantities: Mapping[str, Any]) -> Outcomes:
+    """Decides one claim on a batch. Raises :class:`TrialError` for a name that solve or hypotheses did not return."""
+    import numpy as np
+
+    values = values_of(p, quantities)
+    for needed, there in (((claim.measured, *claim.bound.names), values), (claim.given, margins)):
+        if absent := [n for n in needed if n not in there]:
+            raise TrialError(f"claim {claim.name!r} uses {', '.join(absent)}; there are {', '.join(there)}")
+    measured, bound = _sides(claim, values)
+    xp = namespace(measured.value)
+    size = measured.value.shape[0]
+
+    if isinstance(claim.kind, Identity) or claim.relation == "==":
+        holds, violated, ratio = _agreement(claim, measured, bound)
+    else:
+        small, large = (measured, bound) if claim.relation == "<=" else (bound, measured)
+        holds, violated = small.upper <= large.lower, small.lower > large.upper
+        ratio = _ratio(xp, small.value, large.value)
+    finite = xp.isfinite(measured.value) & xp.isfinite(bound.value)
+    if isinstance(claim.kind, Count) and not (_integral(values[claim.measured]) and _integral(claim.bound(values))):
+        finite = xp.zeros_like(finite)  # a count that is not in integers decides nothing
+    holds, violated = holds & finite, violated & finite
+
+    flat = (size, -1)
+    ratio = xp.reshape(xp.where(xp.isnan(ratio), xp.full_like(ratio, -1.0), ratio), flat)
+    step = xp.argmax(ratio, axis=-1)
+
+    def at_step(a: Array) -> Any:
+        return to_numpy(xp.take_along_axis(xp.reshape(a, flat), step[:, None], axis=-1)[:, 0])
+
+    missed = np.full(size, -1)
+    for number, name in reversed(list(enumerate(claim.given))):
+        margin = np.broadcast_to(to_numpy(margins[name]), (size,))
+        missed = np.where(margin >= 0, missed, number)  # a NaN margin is not met
+    return Outcomes(
+        missed,
+        to_numpy(xp.all(xp.reshape(holds, flat), axis=-1)),
+        to_numpy(xp.any(xp.reshape(violated, flat), axis=-1)),
+        to_numpy(xp.all(xp.reshape(finite, flat), axis=-1)),
+        at_step(ratio),
+        at_step(measured.value),
+        at_step(bound.value),
+        to_numpy(step) + 1,
+    )
+
+
+def _integral(x: Any) -> bool:
+    if isinstance(x, Enclosure):
+        return False
+    if not is_array(x):
+        return isinstance(x, int)
+    return namespace(x).isdtype(x.dtype, "integral")
+
+
+def _sides(claim: Claim, values: Mapping[str, Any]) -> tuple[Enclosure, Enclosure]:
+    """The measured quantity and the bound as floating enclosures of one shape, batch axis first.
+
+    A bound is evaluated in outward rounding, so its own arithmetic can neither make nor hide a violation; a count
+    stays in integers until both sides are known.
+    """
+    measured = values[claim.measured]
+    array = measured.value if isinstance(measured, Enclosure) else measured
+    xp = namespace(array)
+    like = array if xp.isdtype(array.dtype, "real floating") else xp.astype(array, xp.float64)
+    bound = claim.bound(values) if isinstance(claim.kind, Count) else claim.bound.enclosure(values, like)
+    sides = align({"measured": enclose(measured, like), "bound": enclose(bound, like)})
+    m, b = sides["measured"], sides["bound"]
+    full = xp.broadcast_arrays(m.value, m.lower, m.upper, b.value, b.lower, b.upper)
+    return Enclosure(*full[:3]), Enclosure(*full[3:])
+
+
+def _ratio(xp: Any, small: Array, large: Array) -> Array:
+    """small/large, with 0/0 = 0 and x/0 = inf."""
+    zero = large == 0
+    quotient = small / xp.where(zero, xp.ones_like(large), large)
+    at_zero = xp.where(small > 0, xp.full_like(small, xp.inf), xp.zeros_like(small))
+    return xp.where(zero, at_zero, quotient)
+
+
+def _agreement(claim: Claim, measured: Enclosure, bound: Enclosure) -> tuple[Array, Array, Array]:
+    """For identities: apart -> violated; overlapping and sharper than the resolution -> holds. The ratio is the
+    relative defect."""
+    xp = namespace(measured.value)
+    scale = xp.maximum(xp.abs(measured.value), xp.abs(bound.value))
+    apart = (measured.lower > bound.upper) | (measured.upper < bound.lower)
+    resolution = claim.kind.resolution if isinstance(claim.kind, Identity) else 0.0
+    width = (measured.upper - measured.lower) + (bound.upper - bound.lower)
+    sharp = width <= resolution * scale
+    return ~apart & sharp, apart, _ratio(xp, xp.abs(measured.value - bound.value), scale)
+
+
+def tally(claim: Claim, out: Outcomes, start: int) -> Tally:
+    """The evidence of one claim from one batch whose first instance has number ``start``."""
+    import numpy as np
+
+    eligible = out.missed < 0
+    holds, violated = eligible & out.holds, eligible & out.violated
+    undecided = eligible & ~out.holds & ~out.violated
+    suspect = undecided & out.finite & (out.ratio > 1) & ~isinstance(claim.kind, Identity)
+    counted = eligible & np.isfinite(out.measured) & np.isfinite(out.bound)
+    m, b = out.measured[counted].astype(float), out.bound[counted].astype(float)
+
+    worst = []
+    for name, mask in (("violated", violated), ("suspect", suspect), ("holds", holds)):
+        index = np.flatnonzero(mask)
+        # Largest ratio first, ties by the smaller number: the same order that merging uses.
+        index = index[np.lexsort((index, -out.ratio[index]))][:3]
+        worst += [Extreme(float(out.ratio[i]), -(start + int(i)), name) for i in index]
+
+    sketch: dict[int, int] = {}
+    for ratio in out.ratio[holds | violated]:
+        key = bin_of(float(ratio))
+        sketch[key] = sketch.get(key, 0) + 1
+    paired = isinstance(claim.kind, Comparison)
+    return Tally(
+        drawn=len(out.missed),
+        holds=int(holds.sum()),
+        violated=int(violated.sum()),
+        undecided=int(undecided.sum()),
+        suspects=int(suspect.sum()),
+        nonfinite=int((undecided & ~out.finite).sum()),
+        wins=int((m < b).sum()) if paired else 0,
+        losses=int((m > b).sum()) if paired else 0,
+        set_aside={claim.given[i]: int(n) for i, n in enumerate(np.bincount(out.missed[~eligible])) if n},
+        worst=keep_worst(worst),
+        sketch=sketch,
+        measured=_sums(m),
+        bound=_sums(b),
+        difference=_sums(m - b),
+    )
+
+
+def _sums(x: Any) -> Sums:
+    return Sums(len(x), math.fsum(x), math.fsum(x * x))
+
+
+def run_batch(
+    theorem: Theorem, p: Parameters, family: str, start: int, stop: int, seed: int, backend: Backend
+) -> Evidence:
+    """Samples, solves and decides the instances ``start .. stop-1`` of a family.
+
+    Raises :class:`TrialError` when a function of the theorem raises; the message names the batch to repeat it.
+    """
+    import numpy as np
+
+    began = time.perf_counter()
+    try:
+        with np.errstate(all="ignore"):  # what is not finite is counted as undecided, by name; a warning adds nothing
+            return _run_batch(theorem, p, family, start, stop, seed, backend, began)
+    except TrialError:
+        raise
+    except Exception as error:
+        where = f"{theorem.name}, family {family!r}, instances {start}..{stop - 1}, seed {seed}, {p!r}"
+        raise TrialError(f"{type(error).__name__} in {where}: {error}") from error
+
+
+def _run_batch(
+    theorem: Theorem, p: Parameters, family: str, start: int, stop: int, seed: int, backend: Backend, began: float
+) -> Evidence:
+    x = theorem.sample(draw_for(theorem, p, family, start, stop, seed, backend), p, family)
+    margins = theorem.hypotheses(p, x)
+    quantities = theorem.solve(p, x)
+    decided = {c.name: outcomes(c, p, margins, quantities) for c in theorem.claims}
+    evidence = Evidence(
+        {c.name: {family: tally(c, decided[c.name], start)} for c in theorem.claims},
+        _figures(theorem, p, family, start, decided, quantities),
+    )
+    evidence.seconds = time.perf_counter() - began
+    return evidence
+
+
+def _figures(
+    theorem: Theorem,
+    p: Parameters,
+    family: str,
+    start: int,
+    decided: Mapping[str, Outcomes],
+    quantities: Mapping[str, Any],
+) -> dict[str, dict[str, Any]]:
+    """The rows and curves that the figures of the page are drawn from."""
+    found: dict[str, dict[str, Any]] = {}
+    for figure in theorem.figures:
+        data: Any
+        if figure.kind == "curves":
+            data = (
+                None
+                if figure.family not in (None, family)
+                else _curves(figure.claims, theorem, p, start, decided, quantities)
+            )
+        else:
+            data = _rows(figure.claims, figure.against, start, decided, quantities)
+        if data:
+            found[figure.name] = {family: data}
+    return found
+
+
+def _rows(
+    claims: tuple[str, ...], against: str | None, start: int, decided: Mapping[str, Outcomes], quantities: Any
+) -> list[list[float]]:
+    rows = []
+    for number, name in enumerate(claims):
+        out = decided[name]
+        size = len(out.missed)
+        if against is not None:
+            x = quantities[against]
+            column = to_numpy(x.value if isinstance(x, Enclosure) else x).reshape(-1)
+            column = column.repeat(size) if len(column) == 1 else column
+        for i in range(min(size, CLOUD - start)):
+            if out.missed[i] < 0:
+                pair = (column[i], out.ratio[i]) if against is not None else (out.measured[i], out.bound[i])
+                rows.append([start + i, number, float(pair[0]), float(pair[1])])
+    return sorted(rows)
+
+
+def _curves(
+    claims: tuple[str, ...], theorem: Theorem, p: Parameters, start: int, decided: Any, quantities: Any
+) -> dict[str, Any] | None:
+    """Measured and bound along the steps for every claim, on the batch's tightest instance of the first claim."""
+    import numpy as np
+
+    first = decided[claims[0]]
+    ratio = np.where(first.missed < 0, first.ratio, -1.0)
+    best = int(np.argmax(ratio))
+    if ratio[best] < 0:
+        return None
+    values = values_of(p, quantities)
+    record: dict[str, Any] = {"ratio": float(ratio[best]), "instance": start + best, "measured": {}, "bound": {}}
+    for name in claims:
+        for side, full in zip(("measured", "bound"), _sides(theorem.claim(name), values), strict=True):
+            record[side][name] = [float(v) for v in to_numpy(full.value)[best].reshape(-1)[:CURVE_STEPS]]
+        record["steps"] = list(range(1, len(record["measured"][name]) + 1))
+    return record

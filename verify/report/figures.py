@@ -1,0 +1,372 @@
+"""The figures of a page, drawn from what a run recorded. Matplotlib is imported when something is drawn.
+
+Every point that was recorded is accounted for: a value that a logarithmic axis cannot show is drawn at a floor that is
+marked as such, and points that are not finite are counted in the figure.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from verify.core.theorem import Claim, Figure, Theorem
+from verify.report.text import number
+
+# Okabe and Ito's colours, told apart by colour-blind readers, dark enough on white (their yellow is not), and a
+# marker and a dash for each, so that no figure needs colour to be read.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+DASHES = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 3)))
+FORBIDDEN = "#D55E00"
+GREY = "#555555"
+DENSE = 500  # clouds of more points are drawn as pixels inside the SVG
+DPI = (150, 110, 80, 60)  # of those pixels: the first that keeps the file small
+LARGE = 200_000  # bytes
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "svg.hashsalt": "verify",
+    "svg.fonttype": "path",
+}
+
+
+def draw(figure: Figure, theorem: Theorem, data: Mapping[str, Any]) -> Any:
+    """The Matplotlib figure of ``data[family]``: rows for a cloud and a ratio, a record for curves (see
+    :class:`verify.engine.evidence.Evidence`). Raises ValueError when no family has any."""
+    import matplotlib as mpl
+
+    shown = {family: data[family] for family in (*theorem.families, *data) if data.get(family)}
+    if not shown:
+        raise ValueError(f"figure {figure.name!r} of {theorem.name}: nothing was recorded for it")
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a page looks the same whatever the reader's own settings are
+        mpl.rcParams.update(STYLE)
+        kinds: dict[str, Any] = {"cloud": _cloud, "ratio": _ratio, "curves": _curves}
+        return kinds[figure.kind](figure, theorem, shown)
+
+
+def save(fig: Any, path: Path) -> None:
+    """Writes the figure as SVG (or PNG, by the suffix); equal figures give equal bytes."""
+    import matplotlib as mpl
+
+    metadata = {"Date": None} if path.suffix == ".svg" else {}
+    with mpl.rc_context(STYLE):
+        for dpi in DPI:
+            fig.savefig(path, dpi=dpi, metadata=metadata)
+            if path.stat().st_size < LARGE:
+                break
+
+
+# ------------------------------------------------------------------------------------------ the three kinds
+
+
+def _cloud(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]]]) -> Any:
+    """Measured against bound on logarithmic axes, a panel for each claim, a colour for each family."""
+    count = len(figure.claims)
+    fig, panels = _panels(figure.claims if count > 1 else [""], height=4.6)
+    pairs = [(row[3], row[2]) for rows in data.values() for row in rows]
+    finite = [pair for pair in pairs if all(map(_drawable, pair))]
+    floor = _floor([v for pair in finite for v in pair])
+    clipped = [(max(b, floor), max(m, floor)) for b, m in finite] or [(1.0, 1.0)]
+    x_range = _log_range([b for b, _ in clipped])
+    y_range = _log_range([v for pair in clipped for v in pair])
+    for index, ax in enumerate(panels):
+        ax.set(xscale="log", yscale="log", xlim=x_range, ylim=y_range)
+        _log_ticks(ax.xaxis, x_range)
+        _log_ticks(ax.yaxis, y_range)
+        _diagonal(ax, theorem.claim(figure.claims[index]), x_range, y_range)
+        here = {family: [r for r in rows if r[1] == index and _row_drawable(r)] for family, rows in data.items()}
+        series = {family: [(max(r[3], floor), max(r[2], floor)) for r in rows] for family, rows in here.items()}
+        _scatter(ax, series, len(pairs) > DENSE)
+        low = [any(r[k] <= 0 for rows in here.values() for r in rows) for k in (3, 2)]
+        _mark_floor(ax, floor, x=low[0], y=low[1])
+    _finish(fig, panels, figure, len(pairs) - len(finite), len(pairs))
+    return fig
+
+
+def _ratio(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]]]) -> Any:
+    """The ratio against a quantity; one series for each claim, or for each family where there is one claim."""
+    rows = [row for family_rows in data.values() for row in family_rows]
+    finite = [r for r in rows if _row_drawable(r)]
+    if len(figure.claims) > 1:
+        series = {name: [r for r in finite if r[1] == n] for n, name in enumerate(figure.claims)}
+    else:
+        series = {family: list(filter(_row_drawable, family_rows)) for family, family_rows in data.items()}
+    ratios = [r[3] for r in finite] or [1.0]
+    log_y = sorted(ratios)[len(ratios) // 2] < 0.05 or max(ratios) > 20
+    floor = _floor(ratios) if log_y else -math.inf
+    fig, (ax,) = _panels([""], height=4.2)
+    place = _places(ax, sorted({r[2] for r in finite}) or [0.0], len(series))
+    drawn = {
+        name: [(place(x, n, instance), max(value, floor)) for instance, _, x, value in members]
+        for n, (name, members) in enumerate(series.items())
+    }
+    _scatter(ax, drawn, len(rows) > DENSE)
+    if log_y:
+        y_range = _log_range([max(v, floor) for v in [*ratios, 1.0]])
+        ax.set(yscale="log", ylim=y_range)
+        _log_ticks(ax.yaxis, y_range)
+        _mark_floor(ax, floor, y=min(ratios) <= 0)
+    else:
+        low, high = min(0.0, *ratios), max(1.0, *ratios)
+        ax.set_ylim(low, high + 0.12 * (high - low))
+    claims = [theorem.claim(name) for name in figure.claims]
+    if all(c.relation != "==" for c in claims):
+        ax.axhspan(1.0, ax.get_ylim()[1], color=FORBIDDEN, alpha=0.10, linewidth=0)
+        ax.axhline(1.0, color="black", linewidth=1.2)
+        _beside(ax, (0.99, 1.0), "ratio = 1: the bound", transform=ax.get_yaxis_transform(), ha="right", va="bottom")
+    _finish(fig, [ax], figure, len(rows) - len(finite), len(rows))
+    return fig
+
+
+def _places(ax: Any, values: Sequence[float], lanes: int) -> Any:
+    """Sets the horizontal axis up for ``values`` (sorted, distinct) and returns the place of a value in a lane.
+
+    A few integers stand in columns, the lanes side by side, each instance moved by a little of its own; other values
+    stand where they are.
+    """
+    log = values[0] > 0 and values[-1] > 50 * values[0]
+    to, back = (math.log, math.exp) if log else (float, float)
+    if log:
+        ax.set_xscale("log")
+        _log_ticks(ax.xaxis, (values[0], values[-1]))
+    if len(values) > 25 or any(v != int(v) or abs(v) > 1e6 for v in values):
+        return lambda value, lane, instance: value
+    gap = min((to(b) - to(a) for a, b in pairwise(values)), default=1.0)
+    ax.set_xlim(back(to(values[0]) - 0.6 * gap), back(to(values[-1]) + 0.6 * gap))
+    if len(values) <= 12:
+        ax.set_xticks(values, [number(v) for v in values])
+
+    def place(value: float, lane: int, instance: float) -> float:
+        spread = (instance * 0.6180339887498949) % 1 - 0.5  # multiples of the golden ratio fill an interval evenly
+        return back(to(value) + 0.7 * gap / lanes * (lane - (lanes - 1) / 2 + 0.7 * spread))
+
+    return place
+
+
+def _curves(figure: Figure, theorem: Theorem, data: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Measured quantities and bounds along the steps on a logarithmic axis, a panel for each family."""
+    titles = [f"{family}, instance {number(record['instance'])}" for family, record in data.items()]
+    fig, panels = _panels(titles, height=4.2)
+    lines = [record[side][name] for record in data.values() for side in ("measured", "bound") for name in figure.claims]
+    values = [v for line in lines for v in line]
+    finite = [v for v in values if _drawable(v)]
+    floor = _floor(finite)
+    y_range = _log_range([max(v, floor) for v in finite] or [1.0])
+    # Claims that measure the same quantity share its curve.
+    measured: dict[str, str] = {}
+    for name in figure.claims:
+        measured.setdefault(theorem.claim(name).measured, name)
+    for ax, record in zip(panels, data.values(), strict=True):
+        steps = record["steps"]
+
+        def plot(line: Sequence[float], ax: Any = ax, steps: Sequence[int] = steps, **style: Any) -> None:
+            heights = [max(v, floor) if _drawable(v) else math.nan for v in line]
+            ax.plot(steps[: len(line)], heights, **style)
+
+        # The measured curve lies below the bounds, thick, so that it is seen where they meet.
+        for n, name in enumerate(measured.values()):
+            label = "measured" if len(measured) == 1 else f"measured: {name}"
+            plot(record["measured"][name], label=_label(label), color="black", linestyle=DASHES[n % 7], linewidth=3)
+        for n, name in enumerate(figure.claims):
+            colour, marker = _look(n)
+            plot(
+                record["bound"][name],
+                label=_label(f"bound: {name}"),
+                color=colour,
+                marker=marker,
+                markevery=(n % 7, max(1, len(steps) // 8)),
+                markersize=4.5,
+                linestyle=DASHES[n % 7],
+                linewidth=1.4,
+            )
+        ax.set(yscale="log", ylim=y_range)
+        ax.xaxis.set_major_locator(_integers())
+        _log_ticks(ax.yaxis, y_range)
+        lines = [*record["measured"].values(), *record["bound"].values()]
+        _mark_floor(ax, floor, y=any(v <= 0 for line in lines for v in line))
+    _finish(fig, panels, figure, len(values) - len(finite), len(values))
+    return fig
+
+
+# ------------------------------------------------------------------------------------------ the parts
+
+
+def _panels(titles: Sequence[str], height: float) -> tuple[Any, list[Any]]:
+    """A figure with a panel for each title, of shared axes, at most three beside one another."""
+    from matplotlib.figure import Figure as Canvas
+
+    count = len(titles)
+    columns = count if count <= 3 else 2 if count == 4 else 3
+    rows = -(-count // columns)
+    size = (7.4 if columns < 3 else 9.0, height if rows == 1 else 2.4 * rows + 0.8)
+    fig = Canvas(figsize=size, layout="constrained")
+    panels = list(fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    for ax in panels[count:]:
+        ax.remove()
+    for ax in panels[count - columns : count]:
+        ax.tick_params(labelbottom=True)  # also above an empty place of the grid
+    for ax, title in zip(panels, titles, strict=False):
+        ax.set_title(_label(title), fontsize=10)
+    return fig, panels[:count]
+
+
+def _look(n: int) -> tuple[str, str]:
+    """Colour and marker of the n-th series: no two of the first 49 alike."""
+    return COLOURS[n % 7], MARKERS[(n + n // 7) % 7]
+
+
+def _scatter(ax: Any, series: Mapping[str, Sequence[tuple[float, float]]], dense: bool) -> None:
+    """The points of every series, in slices and the series in turn, so that the last does not hide the others."""
+    slices = 8 if dense else 1
+    for part in range(slices):
+        for n, (name, points) in enumerate(series.items()):
+            colour, marker = _look(n)
+            if points[part::slices]:
+                x, y = zip(*points[part::slices], strict=True)
+                ax.scatter(
+                    x,
+                    y,
+                    s=12 if dense else 22,
+                    color=colour,
+                    marker=marker,
+                    alpha=0.6 if dense else 0.75,
+                    linewidths=0,
+                    label=_label(name) if part == 0 else None,
+                    rasterized=dense,
+                    zorder=3,
+                )
+
+
+def _diagonal(ax: Any, claim: Claim, x_range: tuple[float, float], y_range: tuple[float, float]) -> None:
+    """The line measured = bound, and the side of it on which an instance violates the claim."""
+    low, high = max(x_range[0], y_range[0]), min(x_range[1], y_range[1])
+    if claim.relation != "==":
+        edge = y_range[1] if claim.relation == "<=" else y_range[0]
+        ax.fill_between(x_range, x_range, [edge, edge], color=FORBIDDEN, alpha=0.10, linewidth=0)
+        corner, ha, va = ((0.02, 0.96), "left", "top") if claim.relation == "<=" else ((0.98, 0.04), "right", "bottom")
+        _beside(ax, corner, "violates the claim", transform=ax.transAxes, color=FORBIDDEN, ha=ha, va=va)
+    ax.plot(x_range, x_range, color="black", linewidth=1.2, zorder=4)
+    place = math.exp(0.97 * math.log(high) + 0.03 * math.log(low))
+    _beside(
+        ax,
+        (place, place),
+        "measured = bound",
+        ha="right",
+        va="bottom",
+        rotation=45,
+        rotation_mode="anchor",
+        transform_rotates_text=True,
+    )
+
+
+def _beside(ax: Any, place: tuple[float, float], text: str, **options: Any) -> None:
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=3, foreground="white")]
+    ax.text(*place, text, fontsize=9, zorder=6, path_effects=halo, **options)
+
+
+def _mark_floor(ax: Any, floor: float, x: bool = False, y: bool = False) -> None:
+    """The place where values of 0 or less stand on a logarithmic axis."""
+    line = {"color": GREY, "linewidth": 1.0, "linestyle": ":"}
+    note = {"text": "0 or less", "va": "top", "color": GREY}
+    if y:
+        ax.axhline(floor, **line)
+        _beside(ax, (0.01, floor), transform=ax.get_yaxis_transform(), **{**note, "va": "bottom"})
+    if x:
+        ax.axvline(floor, **line)
+        _beside(ax, (floor, 0.99), transform=ax.get_xaxis_transform(), rotation=90, **note)
+
+
+def _finish(fig: Any, panels: Sequence[Any], figure: Figure, missing: int, total: int) -> None:
+    """Axis labels, and below the panels one legend, in as many columns as fit, with what could not be drawn."""
+    for ax in panels:
+        place = ax.get_subplotspec()
+        bottom = not any(a.get_subplotspec().colspan == place.colspan and _below(a, ax) for a in panels)
+        ax.set(xlabel=_label(figure.x) if bottom else "", ylabel=_label(figure.y) if place.is_first_col() else "")
+    entries: dict[str, Any] = {}
+    for ax in panels:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    widest = max(map(len, entries), default=0) + 6
+    fig.legend(
+        entries.values(),
+        entries.keys(),
+        loc="outside lower center",
+        ncols=max(1, min(len(entries), int(fig.get_figwidth() * 13 / widest))),
+        fontsize=9,
+        markerscale=1.6,
+        title=f"{number(missing)} of {number(total)} are NaN or infinite and are not drawn" if missing else None,
+        title_fontsize=9,
+    )
+
+
+def _below(a: Any, b: Any) -> bool:
+    return a.get_subplotspec().rowspan.start > b.get_subplotspec().rowspan.start
+
+
+def _row_drawable(row: Sequence[float]) -> bool:
+    return _drawable(row[2]) and _drawable(row[3])
+
+
+def _drawable(value: float) -> bool:
+    """Neither NaN nor infinite nor so large that an axis could not go beyond it."""
+    return abs(value) < 1e300
+
+
+def _floor(values: Sequence[float]) -> float:
+    """Where values of 0 or less are drawn: at a third of the smallest positive one."""
+    return max(min((v for v in values if v > 0), default=1.0) / 3, 1e-300)
+
+
+def _log_range(values: Sequence[float]) -> tuple[float, float]:
+    """Limits around positive values, half a decade wide at least."""
+    low, high = math.log10(min(values)), math.log10(max(values))
+    margin = max(0.06 * (high - low), (0.5 - (high - low)) / 2)
+    return 10 ** max(low - margin, -307.0), 10 ** min(high + margin, 307.0)
+
+
+def _log_ticks(axis: Any, limits: tuple[float, float]) -> None:
+    """Plain numbers where the axis spans less than two decades, powers of ten beyond; no minor ticks."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axis.set_minor_locator(NullLocator())
+    decades = math.log10(limits[1] / limits[0])
+    if decades < 2:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades > 0.7 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8)))
+        axis.set_major_formatter(lambda v, _: number(v, 3))
+
+
+def _integers() -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(integer=True, nbins=6)
+
+
+def _label(text: str) -> str:
+    """User text as Matplotlib reads it: mathematics between ``$`..`$`` where it can be set, every other dollar as a
+    dollar."""
+    from matplotlib.mathtext import MathTextParser
+
+    pieces = re.split(r"\$`([^`]*)`\$", text)
+    for n, piece in enumerate(pieces):
+        if n % 2:
+            try:
+                MathTextParser("path").parse(f"${piece}$")
+                pieces[n] = f"${piece}$"
+            except ValueError:
+                pieces[n] = piece.replace("$", r"\$")
+        else:
+            pieces[n] = piece.replace("$", r"\$")
+    return "".join(pieces)
