@@ -164,8 +164,8 @@ def test_the_slope_interval_covers_the_exponent(rungs):
     assert abs(missed - ALPHA) <= slack(runs)
 
 
-def test_a_true_rate_is_rarely_refuted():
-    """The verdict itself on lognormal scatter, 40 draws to a rung."""
+def test_a_true_rate_is_refuted_as_often_as_stated():
+    """The verdict itself on lognormal scatter, 40 draws to a rung: the interval is neither too narrow nor too wide."""
     runs, sizes = 400, 2.0 ** np.arange(6)
     r = rng(10)
     wrong = 0
@@ -173,4 +173,4 @@ def test_a_true_rate_is_rarely_refuted():
         measured = sizes[:, None] ** 0.5 * r.lognormal(sigma=0.5, size=(6, 40))
         tallies = {f"{s:g}": draws(row, s) for s, row in zip(sizes, measured, strict=True)}
         wrong += decide(claim(Rate(0.5), "=="), tallies, ALPHA).verdict == "violated"
-    assert wrong / runs <= ALPHA + slack(runs)
+    assert abs(wrong / runs - ALPHA) <= slack(runs)

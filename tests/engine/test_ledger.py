@@ -143,13 +143,18 @@ def test_processes_share_a_ledger(path):
     assert all(data["number"] == start for (_, start, _), data in rows)
 
 
-def test_opening_waits_for_another_that_reads_before_the_write_ahead_mode_is_on(path):
-    Ledger(path).close()
+def test_opening_waits_for_another_that_opens_the_same_new_file(path, monkeypatch):
+    """Another process takes the write lock just before the write-ahead mode is set, and lets it go a while later."""
+    path.parent.mkdir(parents=True)
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("PRAGMA journal_mode = DELETE")
-    other.execute("BEGIN")
-    other.execute("SELECT * FROM results").fetchall()
-    threading.Timer(0.2, other.execute, ["COMMIT"]).start()
+    set_mode = Ledger._write_ahead
+
+    def hindered(ledger):
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.2, other.execute, ["COMMIT"]).start()
+        set_mode(ledger)
+
+    monkeypatch.setattr(Ledger, "_write_ahead", hindered)
     with Ledger(path) as ledger:
         assert ledger._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()

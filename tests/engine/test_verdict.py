@@ -408,6 +408,12 @@ def test_rate(scatter, relation, exponent, expected):
     assert "8 sizes, mean bound 1 to 128" in verdict.summary
 
 
+def test_rounding_is_not_a_violation_of_a_rate():
+    for exponent in np.linspace(-3, 3, 301):
+        for rungs in (3, 6):
+            assert word(Rate(float(exponent)), ladder(exponent, rungs=rungs), "==", alpha=0.05) == "no violation"
+
+
 def test_a_ladder_needs_three_rungs_of_different_size():
     assert word(Rate(1.0), ladder(1.0, rungs=2)) == "undecided"
     assert word(Rate(1.0), ladder(1.0, rungs=3)) == "no violation"

@@ -26,9 +26,7 @@ def tolerance(y: np.ndarray) -> float:
     return 8 * y.shape[-1] * EPS * max(1.0, np.linalg.norm(y, axis=-1).max())
 
 
-vectors = given(
-    seed=st.integers(0, 2**32 - 1), d=st.integers(1, 30), share=st.floats(0.0, 1.3), whole=st.booleans()
-)
+vectors = given(seed=st.integers(0, 2**32 - 1), d=st.integers(1, 30), share=st.floats(0.0, 1.3), whole=st.booleans())
 
 
 @vectors

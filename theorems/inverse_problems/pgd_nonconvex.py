@@ -112,7 +112,7 @@ def _two_points(draw: Any) -> dict[str, Any]:
 
 
 def _golden(draw: Any) -> dict[str, Any]:
-    """A = I, mu = 1, k = 1, Z = (0, z), Z + E = (1 + 2^-30, 1): by hand z is the golden ratio, which one step attains."""
+    """A = I, mu = 1, k = 1, Z = (0, z), Z + E = (1 + 2^-30, 1): by hand z is the golden ratio."""
     z = (1 + 5**0.5) / 2 + _free(draw) * draw.uniform(low=-0.4, high=0.6)
     Z = _rows(draw, (0, z))[:, 0, :]
     return {

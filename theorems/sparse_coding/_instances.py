@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from verify import Parameters
+from verify import Enclosure, Parameters
 from verify.core.arrays import eps, matvec, namespace, norm1, norm2, to_numpy
 from verify.kit import basis_pursuit as bp
 from verify.kit import dictionaries
@@ -189,8 +189,13 @@ def flipped_simplex(draw: Any, D: Any, mu: Any, k: Any, radius: Any) -> dict[str
     return {"D": D, "mu": mu, "alpha": alpha, "v": scale * image / 2, "radius": radius, "point": alpha + step}
 
 
-def measure(x: Any, a: Any, trusted: Any) -> dict[str, Any]:
-    """What the bounds need of a point a (B, m); where it is not ``trusted`` the error is NaN, hence undecided."""
+def measure(x: Any, a: Any, trusted: Any, exact: Any, accuracy: Any) -> dict[str, Any]:
+    """What the bounds need of a point a (B, m).
+
+    ``error`` is NaN, hence undecided, where the point is not ``trusted`` to be a solution to the gap asked for;
+    ``solution_error`` is NaN unless it is ``exact``, that is within ``accuracy`` (B,) of a solution, and encloses the
+    error of that solution. ``delta`` is the rounding of a solution known exactly.
+    """
     xp = namespace(a)
     alpha = x["alpha"]
     n, m = x["D"].shape[-2:]
@@ -201,11 +206,13 @@ def measure(x: Any, a: Any, trusted: Any) -> dict[str, Any]:
         return xp.where(z > 0, z, xp.zeros_like(z))
 
     error = norm2(a - alpha)
-    residual = norm2(matvec(x["D"], a) - y)
+    nan = xp.full_like(error, xp.nan)
     return {
-        "error": xp.where(trusted, error, xp.full_like(error, xp.nan)),
+        "error": xp.where(trusted, error, nan),
+        "solution_error": Enclosure.around(xp.where(exact, error, nan), accuracy),
         "tau": positive(norm1(a) - norm1(alpha)) + rounding * m * norm1(alpha),
-        "eta": positive(residual - x["radius"]) + rounding * (n + m) * (norm1(a) + norm2(y)),
+        "eta": positive(norm2(matvec(x["D"], a) - y) - x["radius"]) + rounding * (n + m) * (norm1(a) + norm2(y)),
+        "delta": 16 * rounding * m * norm2(alpha),
         "epsilon": x["radius"],
         "k": count(alpha),
         "mu": x["mu"],
@@ -213,17 +220,19 @@ def measure(x: Any, a: Any, trusted: Any) -> dict[str, Any]:
 
 
 def solve(p: SolverParams, x: Any) -> dict[str, Any]:
-    """The computed solution, or the point that the sampler made."""
+    """The computed solution, or the point that the sampler made. In float32 the gap asked for is about 1e-3."""
     xp = namespace(x["alpha"])
+    zero = xp.zeros_like(x["radius"])
     if "point" in x:
-        return measure(x, x["point"], xp.full_like(x["radius"], 1.0) > 0)
+        return measure(x, x["point"], zero == 0, zero > 0, zero)
     y = matvec(x["D"], x["alpha"]) + x["v"]
-    found = bp.basis_pursuit(x["D"], y, x["radius"], gap=p.gap, max_iterations=p.iterations)
-    return measure(x, found.x, found.converged)
+    gap = max(p.gap, 1e4 * eps(y))
+    found = bp.basis_pursuit(x["D"], y, x["radius"], gap=gap, max_iterations=p.iterations)
+    return measure(x, found.x, found.converged, found.polished, zero)
 
 
 def reference(p: SolverParams, x: Any) -> dict[str, Any]:
-    """The same from one instance by CVXPY and CLARABEL."""
+    """The same from one instance by CVXPY and CLARABEL, whose solutions are good to about 1e-4 of their length."""
     import numpy as np
 
     if "point" in x:
@@ -232,4 +241,5 @@ def reference(p: SolverParams, x: Any) -> dict[str, Any]:
     a, status = bp.reference_basis_pursuit(x["D"][0], y, float(x["radius"][0]))
     if a is None:
         a, status = np.full_like(x["alpha"][0], np.nan), "failed"
-    return measure(x, a[None], np.asarray([status == "optimal"]))
+    solved = np.asarray([status == "optimal"])
+    return measure(x, a[None], solved, solved, 1e-4 * norm2(x["alpha"]))

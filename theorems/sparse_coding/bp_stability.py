@@ -85,8 +85,8 @@ def advise(p: Params, x: Any) -> str:
 GIVEN = (SPARSE, UNIT, NOISE)
 
 
-def _control(name: str, bound: Formula, given: tuple[str, ...], because: str) -> Claim:
-    return Claim(name, Every(), "error", bound, given, origin="control", expects="refuted", because=because)
+def _control(name: str, bound: Formula, given: tuple[str, ...], because: str, measured: str = "error") -> Claim:
+    return Claim(name, Every(), measured, bound, given, origin="control", expects="refuted", because=because)
 
 
 THEOREM = Theorem(
@@ -133,9 +133,10 @@ THEOREM = Theorem(
         ),
         _control(
             "2 epsilon, whatever k",
-            Formula("2 * epsilon + tau + eta"),
+            Formula("2 * epsilon + delta"),
             (*GIVEN, MINIMISER),
             "with k >= 2 atoms of negative inner products the error exceeds 2 epsilon",
+            measured="solution_error",
         ),
     ),
     sources=(
@@ -145,6 +146,8 @@ THEOREM = Theorem(
     ),
     symbols={
         "error": (r"\lVert\bar a-\alpha\rVert", "distance of the point from the true vector"),
+        "solution_error": (r"\lVert\hat\alpha-\alpha\rVert", "the same, for polished solutions of basis pursuit"),
+        "delta": (r"\delta", "rounding of a polished solution"),
         "epsilon": (r"\varepsilon", "bound on the noise, radius of the constraint"),
         "mu": (r"\mu", "mutual coherence"),
         "k": ("k", "non-zeros of the true vector"),

@@ -101,7 +101,7 @@ class Draw:
         import numpy as np
 
         out = np.empty((self.size, n), dtype=np.uint64)
-        generator = np.random.Philox(key=[self._seed, self._stream])
+        generator = np.random.Philox(key=np.array([self._seed, self._stream], dtype=np.uint64))
         state = generator.state
         for row, number in enumerate(self._numbers):
             state["state"]["counter"] = np.array([0, 0, number, call], dtype=np.uint64)

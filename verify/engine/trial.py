@@ -83,8 +83,8 @@ def outcomes(claim: Claim, p: Parameters, margins: Mapping[str, Array], quantiti
     holds, violated = holds & finite, violated & finite
 
     flat = (size, -1)
-    ratio = xp.reshape(xp.where(xp.isnan(ratio), xp.full_like(ratio, -1.0), ratio), flat)
-    step = xp.argmax(ratio, axis=-1)
+    known = xp.where(xp.isnan(ratio), xp.full_like(ratio, -xp.inf), ratio)
+    step = xp.argmax(xp.reshape(known, flat), axis=-1)
 
     def at_step(a: Array) -> Any:
         return to_numpy(xp.take_along_axis(xp.reshape(a, flat), step[:, None], axis=-1)[:, 0])
@@ -280,9 +280,9 @@ def _curves(
     import numpy as np
 
     first = decided[claims[0]]
-    ratio = np.where(first.missed < 0, first.ratio, -1.0)
+    ratio = np.where((first.missed < 0) & np.isfinite(first.ratio), first.ratio, -np.inf)
     best = int(np.argmax(ratio))
-    if ratio[best] < 0:
+    if ratio[best] == -np.inf:
         return None
     values = values_of(p, quantities)
     record: dict[str, Any] = {"ratio": float(ratio[best]), "instance": start + best, "measured": {}, "bound": {}}

@@ -11,15 +11,15 @@ an excess in one be paid by slack in another. A rate has a t interval, for one l
 What could not be computed is never counted to anyone's advantage: a rule says ``violated`` or ``no violation`` only
 where it would say so however the undecided instances had come out, as far as the kind allows (see each rule).
 
-What ``power`` names, by kind:
+What ``power`` names, by kind (probability, mean, comparison: in the family that speaks for the claim):
 
 =============  =======================================================================================================
 every          ``constant``: the bound times any constant below it (``>=``: above it) would have been refuted
 count          the same, and ``cases``: the number of cases decided
 identity       ``defect``: the largest relative defect; so for every claim with relation ``==``
 witness        ``built``: the number of instances that have the property
-probability    ``rate``: the smallest failure rate that would have been refuted in every family at least half of the
-               time; ``upper``: no family fails more often than this
+probability    ``rate``: the smallest failure rate that would have been refuted at least half of the time; ``upper``:
+               the upper end of the sequence; in a pass no family's is larger
 mean           ``half_width`` of the confidence sequence
 rate           ``slope``, ``low``, ``high``: the fitted exponent and its interval; an exponent outside would have been
                noticed

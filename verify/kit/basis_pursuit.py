@@ -347,8 +347,8 @@ class _Run:
 
     It runs on ``D / scale``, of norm 0.99, with unit steps. The primal weight w of an instance, which divides its
     primal step and multiplies its dual one, is then nothing but its unit of length: the method solves for ``w y`` and
-    ``w radius``; its ``x`` is w scale times the instance's, its ``nu`` is scale times the instance's for any w. The sums
-    run over the steps since the last restart.
+    ``w radius``; its ``x`` is w scale times the instance's, its ``nu`` is scale times the instance's for any w. The
+    sums run over the steps since the last restart.
     """
 
     index: Array  # place in the batch

@@ -4,7 +4,7 @@ Projecting onto an l1 ball, and onto a descent cone of the l1 norm (:mod:`verify
 number, the threshold :math:`\tau`. :func:`threshold` finds it by Newton's method on a convex piecewise linear
 function, without a sort: the steps approach the root from the left, each one drops coordinates from the active set
 for good, and the step on the last piece lands on the root. So it ends after at most d + 1 steps (four to nine in
-practice), and as every step adds a freshly summed residual, rounding does not build up.
+practice); the last root is computed from the data alone, so rounding does not build up.
 
 Sources: M. Held, P. Wolfe, H. Crowder, "Validation of subgradient optimization", 1974 (the threshold by sorting);
 C. Michelot, "A finite algorithm for finding the projection of a point onto the canonical simplex of R^n", 1986 (the
@@ -16,27 +16,27 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from verify.core.arrays import Array, namespace
+from verify.core.arrays import Array, namespace, norm1
 
 
 def threshold(a: Array, slope: Array, intercept: Array) -> Array:
     r"""The smallest :math:`\tau\ge0` with :math:`\sum_j(a_j-\tau)_+\le\text{slope}\cdot\tau+\text{intercept}`.
 
-    a (..., d) >= 0; slope and intercept (...) floating, slope >= 0, and intercept >= 0 where slope = 0 -> (...).
-    The error is at most :math:`3d\,\varepsilon\,(|a|_1+|\text{intercept}|)/(n+\text{slope})`, n the number of active
+    a (..., d) >= 0; slope and intercept (...) floating, slope 0 or >= 1, and intercept >= 0 where slope is 0 -> (...).
+    The error is at most :math:`2d\,\varepsilon\,(|a|_1+|\text{intercept}|)/(n+\text{slope})`, n the number of active
     coordinates.
     """
     xp = namespace(a)
     ones = xp.ones(a.shape[-1], dtype=a.dtype, device=a.device)
-    # Dropping all but the largest coordinate from the sum gives a root to the left of the one sought.
+    # Two roots to the left of the one sought: those of the sum over the largest coordinate, and over all (a - tau).
     tau = xp.maximum((xp.max(a, axis=-1) - intercept) / (1.0 + slope), 0.0)
+    tau = xp.maximum(tau, (xp.matmul(a, ones) - intercept) / (a.shape[-1] + slope))
     last = None
     for _ in range(a.shape[-1] + 1):
-        excess = xp.maximum(a - tau[..., None], 0.0)
-        active = xp.matmul(xp.astype(excess > 0.0, a.dtype), ones)
-        residual = xp.matmul(excess, ones) - slope * tau - intercept
-        # Nothing active and no slope: the residual is <= 0. A step to the left can only be rounding.
-        tau = tau + xp.maximum(residual / xp.maximum(active + slope, 1.0), 0.0)
+        mask = xp.astype(a > tau[..., None], a.dtype)
+        active = xp.matmul(mask, ones)
+        # With nothing active and no slope this is <= 0. A root to the left of tau can only be rounding.
+        tau = xp.maximum(tau, (xp.vecdot(mask, a) - intercept) / xp.maximum(active + slope, 1.0))
         if last is not None and bool(xp.all(active == last)):
             break
         last = active
@@ -63,7 +63,9 @@ def l1_ball(y: Array, radius: Array) -> Array:
     xp = namespace(y, radius)
     a = xp.abs(y)
     bound = per_vector(radius, y)
-    return shrink(y, threshold(a, xp.zeros_like(bound), bound))
+    tau = threshold(a, xp.zeros_like(bound), bound)
+    # The threshold sums in its own order; the ball is the one of norm1, so that Z stays in the ball of radius |Z|_1.
+    return shrink(y, xp.where(norm1(y) <= bound, xp.zeros_like(tau), tau))
 
 
 def hard_threshold(y: Array, k: int) -> Array:
@@ -87,7 +89,7 @@ def hard_threshold(y: Array, k: int) -> Array:
 
 
 def l1_ball_reference(y: Any, radius: float) -> Any:
-    """:func:`l1_ball` of one vector y (d,) by sorting, with exactly rounded sums: the path a witness is rechecked by."""
+    """:func:`l1_ball` of one vector y (d,) by sorting, with exactly rounded sums: a witness is rechecked by it."""
     import numpy as np
 
     y = np.asarray(y, dtype=float)

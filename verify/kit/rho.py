@@ -61,7 +61,7 @@ def ascent_lower(M: Array, cone: Cone, starts: Array, steps: int) -> tuple[Array
 
     M, which need not be symmetric, (B, d, d) or (1, d, d); starts (B, S, d) -> the best value (B,) and its v (B, d),
     with :math:`\|v\|\le1`. Each half step maximises over one side, so the value never falls, and it is at least
-    that of :func:`seeded_lower` on the same starts. A start that is zero, or that M sends into the polar cone, stays 0.
+    that of :func:`seeded_lower` on the same starts, up to rounding. A start that is zero stays zero.
     """
     xp = namespace(M, starts)
     first = v = _feasible(cone, starts)
@@ -105,7 +105,7 @@ def _feasible(cone: Cone, v: Array) -> Array:
 
 
 def norm_upper(M: Array) -> Array:
-    r""":math:`\rho\le\|M\|`, the largest eigenvalue in magnitude: M (B, d, d) -> (B,); infinite where M is not finite."""
+    r""":math:`\rho\le\|M\|`, the largest eigenvalue in magnitude: M (B, d, d) -> (B,); infinite if M is not finite."""
     xp = namespace(M)
     symmetric, skew = _split(M)
     finite = xp.all(xp.isfinite(M), axis=(-2, -1))
@@ -117,8 +117,9 @@ def norm_upper(M: Array) -> Array:
 def enumerated_upper(M: Array, signs: Array) -> Array:
     r"""The exact :math:`\rho` on the l1 descent cone for :math:`M\succeq0`, rounded upwards, by enumerating faces.
 
-    M (B, d, d), signs (B, d) or (1, d) -> (B,); infinite where M is not positive semidefinite up to rounding. Costs
-    2 * 3^(d-k) eigenvalue problems of size d an instance: for d up to about 6. Runs on the host, in float64.
+    M (B, d, d) or (1, d, d), signs (B, d) or (1, d) -> (B,); infinite where M is not positive semidefinite up to
+    rounding. Costs 2 * 3^(d-k) eigenvalue problems of size d an instance: for d up to about 6. Runs on the host, in
+    float64.
 
     *Why.* A face F of C is given by the signs off S (each -1, 0 or 1) and by whether the constraint is active. A
     maximiser v of :math:`v^TMv` over :math:`C\cap B`, if not 0, lies in the relative interior of one face F. Near v
@@ -139,9 +140,11 @@ def enumerated_upper(M: Array, signs: Array) -> Array:
 
     xp = namespace(M, signs)
     matrices, rows = to_numpy(M).astype(float), to_numpy(signs).astype(float)
-    rows = np.broadcast_to(rows, matrices.shape[:2])
-    shift = _psd_shift(matrices)
-    upper = np.full(len(matrices), math.inf)
+    batch = max(len(matrices), len(rows))
+    shift = np.broadcast_to(_psd_shift(matrices, to_numpy(rounding(M))), batch)
+    matrices = np.broadcast_to(matrices, (batch, *matrices.shape[1:]))
+    rows = np.broadcast_to(rows, (batch, rows.shape[1]))
+    upper = np.full(batch, math.inf)
     for row in np.unique(rows, axis=0):
         mine = np.flatnonzero((rows == row).all(axis=1) & np.isfinite(shift))
         if not row.any():
@@ -213,12 +216,12 @@ def lifted_upper(M: Any, signs: Any) -> float:
         return norm
     lift, G, pairs = _lifting(signs)
     lifted = lift.T @ (symmetric / scale) @ lift
-    forms = 1 if math.isfinite(_psd_shift(M[None])[0]) else 2
+    forms = 1 if math.isfinite(_psd_shift(M[None], rounding(M[None]))[0]) else 2
 
     bound = cp.Variable(nonneg=True)
     Y = [cp.Variable((len(G), len(G)), symmetric=True) for _ in range(forms)]
-    delta = cp.Variable(len(pairs)) if pairs else ()
-    pairing = sum(delta[j] * _pair(pair, len(lifted)) for j, pair in enumerate(pairs))
+    delta = [cp.Variable() for _ in pairs]
+    pairing = sum(t * _pair(pair, len(lifted)) for t, pair in zip(delta, pairs, strict=True))
     blocks = [lifted + G.T @ sum(Y) @ G + pairing]
     if forms == 2:
         blocks.append(-lifted + G.T @ (Y[0] - Y[1]) @ G + pairing)
@@ -231,8 +234,10 @@ def lifted_upper(M: Any, signs: Any) -> float:
         return norm
     if Y[0].value is None:
         return norm
-    multipliers = scale * np.stack([y.value for y in Y])
-    return min(norm, lifted_certificate(M, signs, multipliers, scale * delta.value if pairs else ()))
+    multipliers = scale * np.asarray([y.value for y in Y], dtype=float)
+    return min(
+        norm, lifted_certificate(M, signs, multipliers, scale * np.asarray([t.value for t in delta], dtype=float))
+    )
 
 
 def lifted_certificate(M: Any, signs: Any, Y: Any, delta: Any) -> float:
@@ -255,7 +260,7 @@ def lifted_certificate(M: Any, signs: Any, Y: Any, delta: Any) -> float:
     relaxation of twice the size: averaging its multipliers over the swap of u and v gives multipliers of this form.)
 
     Multipliers are symmetrised, clipped at 0, and set to 0 where not finite. An entry of a block is a sum of at most
-    eight terms, so :math:`10^{-14}N` times the Frobenius norm of the sums of their magnitudes, N the size of a block,
+    ten terms, so :math:`10^{-14}N` times the Frobenius norm of the sums of their magnitudes, N the size of a block,
     exceeds the rounding error of the sums and of the eigenvalue.
     """
     import numpy as np
@@ -263,12 +268,13 @@ def lifted_certificate(M: Any, signs: Any, Y: Any, delta: Any) -> float:
     M = np.asarray(M, dtype=float)
     Y = np.where(np.isfinite(Y), Y, 0.0)
     Y = np.maximum((Y + np.swapaxes(Y, -1, -2)) / 2, 0.0)
-    shift = float(_psd_shift(M[None])[0]) if len(Y) == 1 else 0.0
+    shift = float(_psd_shift(M[None], rounding(M[None]))[0]) if len(Y) == 1 else 0.0
     lift, G, pairs = _lifting(np.asarray(signs, dtype=float))
     symmetric, skew = _split(M[None])
     lifted = lift.T @ symmetric[0] @ lift
-    D = sum((float(t) * _pair(pair, len(lifted)) for t, pair in zip(delta, pairs, strict=True)), np.zeros_like(lifted))
-    D = np.where(np.isfinite(D), D, 0.0)
+    D = np.zeros_like(lifted)
+    for t, pair in zip(delta, pairs, strict=True):
+        D[pair] = D[pair[::-1]] = t if math.isfinite(t) else 0.0
     size = np.linalg.norm(np.abs(lifted) + np.abs(G).T @ Y.sum(axis=0) @ np.abs(G) + np.abs(D))
     blocks = [lifted + G.T @ Y.sum(axis=0) @ G + D]
     if len(Y) == 2:
@@ -309,16 +315,19 @@ def _split(M: Array) -> tuple[Array, Array]:
     return (M + transposed) / 2, xp.sqrt(xp.sum(skew * skew, axis=(-2, -1)))
 
 
-def _psd_shift(M: Any) -> Any:
-    r"""How much to add to the diagonal to make M (B, d, d) of NumPy certainly positive semidefinite, infinite where
-    that is more than rounding. With t added, :math:`\rho(M)\le t+\rho(M+tI)\le2t+\sup v^TMv`: the price is 2t."""
+def _psd_shift(M: Any, allowed: Any) -> Any:
+    r"""How much to add to the diagonal to make M (B, d, d) of NumPy certainly positive semidefinite; infinite where
+    an eigenvalue is below minus the allowed rounding (B,) of what M was computed in.
+
+    With t added, :math:`\rho(M)\le t+\rho(M+tI)\le2t+\sup v^TMv`: the price is 2t.
+    """
     import numpy as np
 
     finite = np.isfinite(M).all(axis=(1, 2))
     M = np.where(finite[:, None, None], M, 0.0)
     error = rounding(M)
     least = np.linalg.eigvalsh(_split(M)[0])[:, 0]
-    return np.where(finite & (least >= -error), np.maximum(error - least, 0.0), math.inf)
+    return np.where(finite & (least >= -allowed), np.maximum(error - least, 0.0), math.inf)
 
 
 def sandwich_host(M: Any, signs: Any) -> tuple[float, float]:
@@ -337,7 +346,7 @@ def sandwich_host(M: Any, signs: Any) -> tuple[float, float]:
     starts = np.random.default_rng(0).normal(size=(1, 64, d))
     lower, _ = ascent_lower(M, L1DescentCone(signs), starts, steps=100)
     uppers = [float(norm_upper(M)[0])]
-    psd = math.isfinite(_psd_shift(M)[0])
+    psd = math.isfinite(_psd_shift(M, rounding(M))[0])
     if psd and d <= ENUMERATED:
         uppers.append(float(enumerated_upper(M, signs)[0]))
     if lifted_size <= (LIFTED_PSD if psd else LIFTED_BILINEAR):

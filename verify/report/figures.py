@@ -338,13 +338,14 @@ def _log_range(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _log_ticks(axis: Any, limits: tuple[float, float]) -> None:
-    """Plain numbers where the axis spans less than two decades, powers of ten beyond; no minor ticks."""
+    """Plain numbers where the axis spans less than three decades, powers of ten beyond; no minor ticks."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     axis.set_minor_locator(NullLocator())
     decades = math.log10(limits[1] / limits[0])
-    if decades < 2:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades > 0.7 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8)))
+    if decades < 3:
+        subs = (1, 1.5, 2, 3, 4, 5, 6, 7, 8) if decades < 0.7 else (1, 2, 5) if decades < 1.5 else (1, 3)
+        axis.set_major_locator(LogLocator(subs=subs))
         axis.set_major_formatter(lambda v, _: number(v, 3))
 
 

@@ -22,6 +22,7 @@ from verify.report.text import cell, plain
 
 RELATIONS = {"<=": r"\le", ">=": r"\ge", "==": "="}
 BREAKS = {"<=": "exceeds", ">=": "falls below", "==": "differs from"}
+PRINTED = 10  # the longest axis of an array of a witness that is printed
 RULES = {
     "every instance": "one decided instance on the wrong side of the bound, at any step, refutes the claim.",
     "probability": "a confidence sequence for the rate of failures, valid at whatever time the run stops, against "
@@ -172,7 +173,6 @@ def _claim(
         "noticed": seen[0][0].verdict.summary
         if len(seen) == 1
         else f"as expected at {sum(c.as_expected for c, _ in seen)} of {len(seen)} points",
-        "power": list(seen[0][0].verdict.power.items()) if len(seen) == 1 else [],
         "statement": _statement(claim, latex),
         "where": _source(claim.source) if claim.source else "",
         "witness": _witness(claim, *witness, latex, folder) if witness else None,
@@ -215,7 +215,7 @@ def _witness(
         return latex.get(key) or text.latex_name(key)
 
     measured, bound = text.apart(witness["measured"], witness["bound"])
-    arrays = [f"{name(key)} = {text.latex_array(value)}" for key, value in witness["arrays"].items()]
+    short = {key: value for key, value in witness["arrays"].items() if _longest(value) <= PRINTED}
     used = {k: v for k, v in witness["quantities"].items() if k != claim.measured}
     return {
         **witness,
@@ -223,10 +223,15 @@ def _witness(
         "breaks": BREAKS[claim.relation],
         "measured": f"{name(claim.measured)} = {text.latex_number(measured)}",
         "bound": text.latex_number(bound),
-        "arrays": arrays,
+        "arrays": [f"{name(key)} &= {text.latex_array(value)}" for key, value in short.items()],
         "quantities": [f"{name(key)} = {text.latex_number(text.entry(value))}" for key, value in used.items()],
         "replay": f"python -m verify replay {shlex.quote(_from_here(folder / witness['file']))}",
     }
+
+
+def _longest(value: Any) -> int:
+    """The length of the longest axis of nested lists."""
+    return max([len(value), *map(_longest, value)]) if isinstance(value, list) else 1
 
 
 def _from_here(path: Path) -> str:
@@ -239,7 +244,8 @@ def _from_here(path: Path) -> str:
 
 def _source(source: Any) -> str:
     r = source.reference
-    entry = f"{plain(r.authors)}, *{plain(r.title)}*, {plain(r.where)}, {r.year}: {plain(source.locator)}"
+    parts = [plain(r.authors), f"*{plain(r.title)}*", plain(r.where), str(r.year)]
+    entry = f"{', '.join(filter(None, parts))}: {plain(source.locator)}"
     return entry + (f" ({plain(source.note)})" if source.note else "")
 
 

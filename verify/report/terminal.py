@@ -37,7 +37,7 @@ def _row(claim: ClaimResult) -> tuple[str, ...]:
         number(v.violated),
         number(v.undecided),
         ratio(v.ratio_max),
-        ", ".join(f"{name} {ratio(value)}" for name, value in v.power.items()),
+        "" if v.verdict == "violated" else ", ".join(f"{name} {ratio(value)}" for name, value in v.power.items()),
     )
 
 
