@@ -240,7 +240,7 @@ def strict_backend(theorem: Theorem, scratch: Path) -> str | None:
         other = backend("strict")
     except BackendUnavailable as error:
         return str(error)
-    return _same_on(theorem, other)
+    _same_on(theorem, other)
 
 
 def gpu_backend(theorem: Theorem, scratch: Path) -> str | None:
@@ -249,7 +249,7 @@ def gpu_backend(theorem: Theorem, scratch: Path) -> str | None:
         other = backend("cupy")
     except BackendUnavailable as error:
         return str(error)
-    return _same_on(theorem, other)
+    _same_on(theorem, other)
 
 
 def _same_on(theorem: Theorem, other: Backend) -> None:

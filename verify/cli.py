@@ -33,7 +33,7 @@ Checks theorems with numbers: samples instances, solves them, decides every clai
 
   python -m verify list                          all theorems, a line each
   python -m verify show NAME                     a theorem: mathematics, parameters with ranges, claims
-  python -m verify replay FILE                   rechecks a saved witness alone
+  python -m verify replay FILE                   rechecks a saved witness alone (theorem=PATH if it is of your own)
   python -m verify report [out=DIR] [theorem=..] makes the pages again from the ledger, without a run
   python -m verify doctor [out=DIR]              what works on this machine
 
@@ -184,9 +184,9 @@ def _replay(rest: list[str]) -> int:
     from verify.engine import witness
     from verify.grammar import UsageError
 
-    if len(rest) != 1:
-        raise UsageError(["replay takes one file: python -m verify replay FILE"])
-    found = witness.replay(rest[0])
+    if len(rest) not in (1, 2) or not all(word.startswith("theorem=") for word in rest[1:]):
+        raise UsageError(["replay takes one file, and theorem=PATH for a witness of your own theorem"])
+    found = witness.replay(rest[0], *(word.removeprefix("theorem=") for word in rest[1:]))
     print("\n".join(found.lines))
     return AS_EXPECTED if found.confirmed else NOT_AS_EXPECTED
 

@@ -72,18 +72,13 @@ def test_a_batch_recorded_twice_counts_once(path):
         assert [data for _, data in ledger.evidence("run")] == [EVIDENCE]
 
 
-def test_results_and_witnesses_are_replaced_by_the_latest(path):
+def test_results_are_replaced_by_the_latest(path):
     with Ledger(path) as ledger:
         ledger.save_result("a", {"n": 1})
         ledger.save_result("b", {"n": 2, "ratio": math.inf})
         ledger.save_result("a", {"n": 3})
-        ledger.save_witness("a", "claim", {"ratio": 1.5})
-        ledger.save_witness("a", "claim", {"ratio": 2.5})
-        ledger.save_witness("a", "another", {"ratio": 3.5})
     with Ledger(path) as ledger:
         assert ledger.results() == [("b", {"n": 2, "ratio": math.inf}), ("a", {"n": 3})]
-        assert ledger.witnesses("a") == {"another": {"ratio": 3.5}, "claim": {"ratio": 2.5}}
-        assert ledger.witnesses("b") == {}
 
 
 def test_nan_in_evidence_is_kept(path):

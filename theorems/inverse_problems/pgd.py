@@ -256,7 +256,8 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
     if "Q" in x:
         rate = _subspace_rate(M, x["Q"])
     else:
-        lower, _ = rho.ascent_lower(M, cone, iterates - x["Z"][:, None, :], steps=8)
+        _, seed = rho.seeded_lower(M, cone, iterates - x["Z"][:, None, :])
+        lower, _ = rho.ascent_lower(M, cone, seed[:, None, :], steps=8)
         upper = rho.norm_upper(M)
         if A.shape[-1] <= 3:
             upper = xp.minimum(upper, rho.enumerated_upper(M, xp.sign(x["Z"])))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from verify.core.arrays import Backend, backend
 from verify.core.theorem import Claim, Comparison, Mean, Parameters, Probability, Rate, Theorem
@@ -214,9 +215,15 @@ def _advice(theorem: Theorem, p: Parameters, claims: list[ClaimResult], settings
 
 
 def stored(ledger: Ledger) -> dict[str, list[Result]]:
-    """The results the ledger holds, by theorem: what `report` remakes the pages from."""
-    found: dict[str, list[Result]] = {}
+    """The results the ledger holds, by theorem: what `report` remakes the pages from. Of a point that was run several
+    times (by older code, with more instances) the one saved last."""
+    latest: dict[str, dict[str, Any]] = {}
     for _, data in ledger.results():
+        point = run_key(**{k: data[k] for k in ("theorem", "params", "seed", "backend", "dtype")})
+        latest.pop(point, None)
+        latest[point] = data
+    found: dict[str, list[Result]] = {}
+    for data in latest.values():
         claims = [
             ClaimResult(
                 c["name"],

@@ -28,7 +28,6 @@ CREATE TABLE batches (
     key TEXT, family TEXT, start INTEGER, stop INTEGER, evidence BLOB NOT NULL, PRIMARY KEY (key, family, start, stop)
 );
 CREATE TABLE results (key TEXT PRIMARY KEY, result BLOB NOT NULL);
-CREATE TABLE witnesses (key TEXT, claim TEXT, record BLOB NOT NULL, PRIMARY KEY (key, claim));
 """
 
 Batch = tuple[str, int, int]  # family, first instance, one past the last
@@ -137,18 +136,6 @@ class Ledger:
         with self._errors():
             rows = self._db.execute("SELECT key, result FROM results ORDER BY rowid")
             return [(key, _unpack(packed)) for key, packed in rows]
-
-    def save_witness(self, key: str, claim: str, record: dict[str, Any]) -> None:
-        """Stores the witness against a claim in place of the one it had."""
-        self._write("INSERT OR REPLACE INTO witnesses VALUES (?, ?, ?)", key, claim, _pack(record))
-
-    def witnesses(self, key: str) -> dict[str, dict[str, Any]]:
-        """The witnesses of a run by claim."""
-        with self._errors():
-            rows = self._db.execute("SELECT claim, record FROM witnesses WHERE key = ? ORDER BY claim", (key,))
-            return {claim: _unpack(packed) for claim, packed in rows}
-
-    # ------------------------------------------------------------------------------------------------------ parts
 
     def _write(self, statement: str, *values: Any) -> None:
         with self._errors():

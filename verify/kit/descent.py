@@ -45,9 +45,9 @@ def step_rounding(A: Array, mu: Array, gram_norm: Array, iterates: Array, E: Arr
     r"""A bound on the rounding error of one computed step, (B,).
 
     With u the unit roundoff, products of lengths m and d and the projection err by at most
-    ``8 (m + d + 8) u ((1 + mu |A|^2) s + mu |A| |E|)``, s the largest norm of an iterate. A computed trajectory is an exact
-    trajectory of the theorem with an extra error vector of at most this norm at each step, which is how it enters
-    the bounds.
+    ``8 (m + d + 8) u ((1 + mu |A|^2) s + mu |A| |E|)``, s the largest norm of an iterate. A computed trajectory is an
+    exact trajectory of the theorem with an extra error vector of at most this norm at each step, which is how it
+    enters the bounds.
     """
     xp = namespace(A, iterates)
     m, d = A.shape[-2:]

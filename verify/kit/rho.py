@@ -45,15 +45,14 @@ def rounding(M: Array) -> Array:
 # ------------------------------------------------------------------------------------------------- lower bounds
 
 
-def seeded_lower(M: Array, cone: Cone, directions: Array) -> Array:
+def seeded_lower(M: Array, cone: Cone, directions: Array) -> tuple[Array, Array]:
     r"""The best of :math:`\|P_C(Mv)\|` over the given directions v, which is attained by :math:`u=P_C(Mv)/\|P_C(Mv)\|`.
 
-    M (B, d, d) or (1, d, d), directions (B, S, d) of any length -> (B,). A direction outside C is projected onto it
-    first, so a direction that is rounding noise does no harm; a zero counts as the pair (0, 0).
+    M (B, d, d) or (1, d, d), directions (B, S, d) of any length -> the value (B,) and its v (B, d), |v| <= 1. A
+    direction outside C is projected onto it first, so a direction that is rounding noise does no harm; a zero counts
+    as the pair (0, 0).
     """
-    xp = namespace(M, directions)
-    values = xp.max(norm2(cone.project(_apply(M, _feasible(cone, directions)))), axis=1)
-    return xp.maximum(values - rounding(M), 0.0)
+    return _best(M, cone, _feasible(cone, directions))
 
 
 def ascent_lower(M: Array, cone: Cone, starts: Array, steps: int) -> tuple[Array, Array]:
@@ -69,7 +68,12 @@ def ascent_lower(M: Array, cone: Cone, starts: Array, steps: int) -> tuple[Array
     for _ in range(steps):
         u = _unit(cone.project(_apply(M, v)))
         v = _unit(cone.project(_apply(adjoint, u)))
-    candidates = xp.concat([first, _feasible(cone, v)], axis=1)
+    return _best(M, cone, xp.concat([first, _feasible(cone, v)], axis=1))
+
+
+def _best(M: Array, cone: Cone, candidates: Array) -> tuple[Array, Array]:
+    """The largest |P_C(Mv)| over feasible candidates v (B, S, d), rounded down, and its v (B, d)."""
+    xp = namespace(M, candidates)
     values = norm2(cone.project(_apply(M, candidates)))
     best = xp.argmax(values, axis=1, keepdims=True)
     chosen = (xp.arange(values.shape[1], device=values.device)[None, :] == best)[..., None]
