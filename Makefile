@@ -34,6 +34,6 @@ clean:
 .venv/.ok: pyproject.toml uv.lock
 	test -x $(BIN)/python || $(PY) -m venv --without-pip .venv
 	test -x $(BIN)/uv || $(PY) -m pip --python $(BIN)/python install -q 'uv>=0.8' || true
-	$(BIN)/uv sync -q --frozen --inexact $(foreach e,$(subst $(COMMA), ,$(EXTRAS)),--extra $(e)) || \
+	$(BIN)/uv sync -q --frozen --inexact --compile-bytecode $(foreach e,$(subst $(COMMA), ,$(EXTRAS)),--extra $(e)) || \
 	$(PY) -m pip --python $(BIN)/python install -q -e '.[$(EXTRAS)]'
 	touch $@

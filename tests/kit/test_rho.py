@@ -154,6 +154,9 @@ def test_the_certificate_holds_for_any_multipliers():
         for scale in (0.0, 0.1, 1.0, 1e3, 1e9):
             Y = scale * rng.normal(size=(forms, r, r))
             assert lifted_certificate(form, s, Y, scale * rng.normal(size=q)) >= rho
+        Y = np.abs(Y)
+        mean = (Y + np.swapaxes(Y, 1, 2)) / 2
+        assert lifted_certificate(form, s, Y, np.zeros(q)) == lifted_certificate(form, s, mean, np.zeros(q))
         Y[0, 0, 0], delta = np.nan, np.full(q, np.inf)
         assert lifted_certificate(form, s, Y, delta) >= rho
     assert math.isinf(lifted_certificate(indefinite, few, np.zeros((1, 7, 7)), np.zeros(3)))
@@ -174,7 +177,9 @@ def test_ascent_never_falls_below_its_seeds():
     M, cone = np.stack(M), L1DescentCone(np.stack(signs))
     seeds = starts(3, 6, 12, S=3)
     seeds[:, 0] = 0.0
-    seeded = seeded_lower(M, cone, seeds)
+    seeded, best = seeded_lower(M, cone, seeds)
+    from_best = seeded_lower(M, cone, best[:, None, :])[0]
+    assert np.abs(from_best - seeded).max() <= 2 * rounding(M).max()
     values = [seeded]
     for steps in (0, 1, 5, 50):
         value, v = ascent_lower(M, cone, seeds, steps)
@@ -197,9 +202,20 @@ def test_a_seed_outside_the_cone_claims_nothing():
     signs = np.asarray([[1.0, 0.0]])
     rho = float(enumerated_upper(M[None], signs)[0])
     outside = np.asarray([[[1.0, 0.0]]])
-    assert seeded_lower(M[None], L1DescentCone(signs), outside)[0] <= rho
+    assert seeded_lower(M[None], L1DescentCone(signs), outside)[0][0] <= rho
     polar = np.asarray([[[1e-17, 1e-18]]])
-    assert seeded_lower(M[None], L1DescentCone(signs), polar)[0] <= 1e-12
+    assert seeded_lower(M[None], L1DescentCone(signs), polar)[0][0] <= 1e-12
+
+
+def test_a_seed_in_the_polar_cone_is_not_scaled_up():
+    """Its projection is rounding noise, which may point anywhere: scaled to length 1 it would leave the cone."""
+    rng = np.random.default_rng(12)
+    signs = np.asarray([[1.0, -1.0, 1.0, 0.0, 0.0, 0.0]])
+    polar = rng.uniform(0.1, 1.0, size=(200, 1, 1)) * np.where(signs == 0, rng.uniform(-1, 1, size=(200, 1, 6)), signs)
+    cone = L1DescentCone(signs)
+    value, v = seeded_lower(np.eye(6)[None], cone, polar)
+    assert (cone.margin(v) >= -1e-13).all()
+    assert (value <= 1e-13).all()
 
 
 def test_one_matrix_shared_by_the_batch():
@@ -207,7 +223,7 @@ def test_one_matrix_shared_by_the_batch():
     rows = np.stack([signs, -signs, np.roll(signs, 1)])
     cone, seeds = L1DescentCone(rows), starts(2, 3, 8, S=5)
     shared, own = M[None], np.repeat(M[None], 3, axis=0)
-    assert np.abs(seeded_lower(shared, cone, seeds) - seeded_lower(own, cone, seeds)).max() <= 1e-13
+    assert np.abs(seeded_lower(shared, cone, seeds)[0] - seeded_lower(own, cone, seeds)[0]).max() <= 1e-13
     assert np.abs(ascent_lower(shared, cone, seeds, 20)[0] - ascent_lower(own, cone, seeds, 20)[0]).max() <= 1e-12
     small, row = gradient_step(6, 4, 3, 2)
     rows = np.stack([row, -row])
@@ -254,14 +270,13 @@ def test_edges():
 
 
 def test_a_skew_part_is_paid_for():
-    """rho of a form with a skew part stays below the upper bounds, which are stated for symmetric M."""
-    M, signs = gradient_step(11, 4, 3, 1)
-    skew = np.triu(np.ones((4, 4)), 1) * 0.05
-    M = M + skew - skew.T
-    cone = L1DescentCone(signs[None])
-    lower = float(ascent_lower(M[None], cone, starts(5, 1, 4), 300)[0][0])
+    """I + K with K the quarter turn: its form v^T M v is 1, but u^T M v reaches sqrt(2), on a half-plane too."""
+    M = np.asarray([[1.0, 1.0], [-1.0, 1.0]])
+    signs = np.ones(2)
+    lower = float(ascent_lower(M[None], L1DescentCone(signs[None]), starts(5, 1, 2), 50)[0][0])
+    assert lower == pytest.approx(math.sqrt(2))
     for upper in (norm_upper(M[None])[0], enumerated_upper(M[None], signs[None])[0], lifted_upper(M, signs)):
-        assert lower <= upper
+        assert upper >= math.sqrt(2)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -270,8 +285,8 @@ def test_strict_backend_agrees(dtype):
     M, signs = zip(*[gradient_step(seed, 5, 4, 1 + seed % 3) for seed in range(4)], strict=True)
     M, signs, seeds = np.stack(M), np.stack(signs), starts(6, 4, 5, S=4)
     calls = [
-        lambda b: seeded_lower(b.asarray(M), L1DescentCone(b.asarray(signs)), b.asarray(seeds)),
-        lambda b: seeded_lower(b.asarray(M[:1]), L1DescentCone(b.asarray(signs[:1])), b.asarray(seeds)),
+        lambda b: seeded_lower(b.asarray(M), L1DescentCone(b.asarray(signs)), b.asarray(seeds))[0],
+        lambda b: seeded_lower(b.asarray(M[:1]), L1DescentCone(b.asarray(signs[:1])), b.asarray(seeds))[0],
         lambda b: ascent_lower(b.asarray(M), L1DescentCone(b.asarray(signs)), b.asarray(seeds), 5)[0],
         lambda b: ascent_lower(b.asarray(M), L1DescentCone(b.asarray(signs)), b.asarray(seeds), 5)[1],
         lambda b: norm_upper(b.asarray(M)),

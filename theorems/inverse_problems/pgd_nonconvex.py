@@ -400,14 +400,14 @@ THEOREM = Theorem(
         Figure(
             "error",
             "curves",
-            ("factor 2, any closed set", "slide: no noise term", "factor 1"),
-            "Error at each iteration on the tightest instance of each family, with the bound, the slide's bound "
-            "without a noise term, and the bound of convex sets.",
+            ("factor 2, any closed set", "slide: no noise term"),
+            "Error at each iteration with noise, with the bound and with the slide's, which has no noise term.",
             x="iteration t",
             y="error (distance from the signal)",
+            family="sparse, noisy",
         ),
         Figure(
-            "step",
+            "cloud",
             "cloud",
             ("one step, golden ratio",),
             "Distance after one step against the golden-ratio bound, at the step where their ratio is largest.",

@@ -14,6 +14,7 @@ from typing import Any
 
 EXTREMES = 3  # how many of the worst instances of a tally are remembered
 CLOUD = 400  # instances of a family whose points are drawn in a cloud
+SMALL = 40  # an instance of at most this many numbers can be written down
 BINS = 64  # of the sketch of the ratios: bin i holds ratios in [2^((i-48)/4), 2^((i-47)/4))
 
 
@@ -63,8 +64,10 @@ class Tally:
     ``drawn`` instances split into ``holds + violated + undecided + sum(set_aside.values())``. A *suspect* is an
     undecided instance whose best values exceed the bound (its enclosure is too wide to say); ``nonfinite`` counts the
     undecided instances with NaN or infinity. ``worst`` are the violated, suspect and holding instances of largest
-    ratio, :data:`EXTREMES` of each outcome. ``measured``, ``bound``, ``difference`` (measured - bound) are moments
-    over the instances with finite values that were not set aside; ``wins``/``losses`` count the decided signs of
+    ratio, :data:`EXTREMES` of each outcome. ``plainest`` is the violated instance that is shortest to write down, as
+    [characters, number], empty where instances have more than :data:`SMALL` numbers. ``measured``, ``bound``,
+    ``difference`` (measured - bound) are moments over the instances with finite values that were not set aside;
+    ``wins``/``losses`` count the decided signs of
     measured - bound (a win is measured < bound).
     """
 
@@ -78,6 +81,7 @@ class Tally:
     losses: int = 0
     set_aside: dict[str, int] = field(default_factory=dict)
     worst: list[Extreme] = field(default_factory=list)
+    plainest: list[int] = field(default_factory=list)
     sketch: dict[int, int] = field(default_factory=dict)
     measured: Sums = field(default_factory=Sums)
     bound: Sums = field(default_factory=Sums)
@@ -107,6 +111,7 @@ class Tally:
         for sums in ("measured", "bound", "difference"):
             getattr(self, sums).add(getattr(other, sums))
         self.worst = keep_worst(self.worst + other.worst)
+        self.plainest = min(filter(None, (self.plainest, other.plainest)), default=[])
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Tally:

@@ -19,7 +19,7 @@ from verify.core.enclosure import Enclosure, enclose
 from verify.core.formula import align
 from verify.core.streams import Draw, tag
 from verify.core.theorem import Claim, Comparison, Count, Identity, Parameters, Theorem
-from verify.engine.evidence import CLOUD, Evidence, Extreme, Sums, Tally, bin_of, keep_worst
+from verify.engine.evidence import CLOUD, SMALL, Evidence, Extreme, Sums, Tally, bin_of, keep_worst
 
 CURVE_STEPS = 256  # a recorded curve keeps at most this many steps
 
@@ -150,8 +150,20 @@ def _agreement(claim: Claim, measured: Enclosure, bound: Enclosure) -> tuple[Arr
     return ~apart & sharp, apart, _ratio(xp, xp.abs(measured.value - bound.value), scale)
 
 
-def tally(claim: Claim, out: Outcomes, start: int) -> Tally:
-    """The evidence of one claim from one batch whose first instance has number ``start``."""
+def written_length(x: Mapping[str, Any]) -> Any:
+    """How many characters it takes to write each instance down, (B,); None where it has more than SMALL numbers."""
+    import numpy as np
+
+    rows = [to_numpy(a) for a in x.values()]
+    if sum(a[0].size for a in rows) > SMALL:
+        return None
+    lengths = [np.asarray([sum(len(f"{v:.17g}") for v in row.flat) for row in a]) for a in rows]
+    return sum(lengths[1:], lengths[0])
+
+
+def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally:
+    """The evidence of one claim from one batch whose first instance has number ``start``; ``written`` (B,) are the
+    lengths of :func:`written_length`."""
     import numpy as np
 
     eligible = out.missed < 0
@@ -184,6 +196,9 @@ def tally(claim: Claim, out: Outcomes, start: int) -> Tally:
         losses=int((violated & (out.measured > out.bound)).sum()) if paired else 0,
         set_aside={claim.given[i]: int(n) for i, n in enumerate(np.bincount(out.missed[~eligible])) if n},
         worst=keep_worst(worst),
+        plainest=[]
+        if written is None
+        else min(([int(written[i]), start + int(i)] for i in np.flatnonzero(violated)), default=[]),
         sketch=sketch,
         measured=_sums(m),
         bound=_sums(b),
@@ -222,8 +237,9 @@ def _run_batch(
     margins = theorem.hypotheses(p, x)
     quantities = theorem.solve(p, x)
     decided = {c.name: outcomes(c, p, margins, quantities) for c in theorem.claims}
+    written = written_length(x)
     evidence = Evidence(
-        {c.name: {family: tally(c, decided[c.name], start)} for c in theorem.claims},
+        {c.name: {family: tally(c, decided[c.name], start, written)} for c in theorem.claims},
         _figures(theorem, p, family, start, decided, quantities),
     )
     evidence.seconds = time.perf_counter() - began

@@ -397,5 +397,7 @@ def _up(x: float) -> str:
 
 
 def _down(x: float) -> str:
-    """Four significant digits, rounded down."""
+    """Four significant digits, rounded down; just below 1 the distance from 1, rounded up."""
+    if 0.9999 < x < 1:
+        return f"1 - {float(Context(prec=2, rounding=ROUND_CEILING).create_decimal_from_float(1 - x)):.2g}"
     return f"{float(Context(prec=4, rounding=ROUND_FLOOR).create_decimal_from_float(x)):.4g}"

@@ -8,6 +8,7 @@ Only a confirmed instance is saved as a witness, as plain arrays that :func:`rep
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +19,9 @@ from verify.core.arrays import Backend
 from verify.core.enclosure import Enclosure
 from verify.core.theorem import Claim, Parameters, Theorem
 from verify.engine import catalogue
-from verify.engine.evidence import Tally
-from verify.engine.trial import Outcomes, draw_for, outcomes, values_of
+from verify.engine.evidence import SMALL, Tally
+from verify.engine.trial import Outcomes, draw_for, outcomes, values_of, written_length
 
-SMALL = 40  # arrays of at most this many numbers are printed
 TRIES = 6  # leads rechecked for one claim before it is called unconfirmed
 
 
@@ -39,9 +39,11 @@ class Lead:
 
 
 def leads(tallies: Mapping[str, Tally]) -> list[Lead]:
-    """The instances worth rechecking: decided violations first, the largest ratios first, families in turn."""
+    """The instances worth rechecking: the plainest, then decided violations, largest ratios first, families in turn."""
     found = []
     for family, tally in tallies.items():
+        if tally.plainest:
+            found.append((False, -1, Lead(family, tally.plainest[1], False)))
         for rank, extreme in enumerate(e for e in tally.worst if e.outcome != "holds"):
             found.append(
                 (extreme.outcome == "suspect", rank, Lead(family, extreme.instance, extreme.outcome == "suspect"))
@@ -63,7 +65,8 @@ def confirm(
         draw = draw_for(theorem, p, lead.family, lead.instance, lead.instance + 1, seed, host)
         x = theorem.sample(draw, p, lead.family)
         # The shortest to write down first: the witness should be one that a reader can check by hand.
-        instances.append((sum(len(f"{v:.17g}") for a in x.values() for v in a.flat), lead, x))
+        length = written_length(x)
+        instances.append((math.inf if length is None else length[0], lead, x))
     instances.sort(key=lambda item: (item[1].suspect, item[0]))
     for _, lead, x in instances[:TRIES]:
         record = recheck(theorem, p, claim, x)

@@ -192,10 +192,9 @@ def _face_maximum(M: Any, row: Any, patterns: Any, W: Any) -> float:
     for sign in (1.0, -1.0):
         sizes = sign * patterns * vectors[:, :, -1]  # s_j v_j on S, |v_j| off S
         inside |= (sizes[:, row == 0.0] >= -slack[:, None]).all(axis=1) & (sizes.sum(axis=1) <= slack)
-    kept = simple & inside
-    kept[len(top) // 2] = True  # no coordinate off S, constraint active: the subspace
+    inside[len(top) // 2] = True  # no coordinate off S, constraint active: the subspace
     ties = 0.0 if simple.all() else 18 * d * error  # 16 errors, and one for each of the two eigenvalues
-    return max(0.0, float(top[kept].max())) + ties + error + float(skew[0])
+    return max(0.0, float(top[inside].max())) + ties + error + float(skew[0])
 
 
 def lifted_upper(M: Any, signs: Any) -> float:

@@ -76,7 +76,8 @@ def _cloud(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]
     fig, panels = _panels(figure.claims if count > 1 else [""], height=4.6)
     pairs = [(row[3], row[2]) for rows in data.values() for row in rows]
     finite = [pair for pair in pairs if all(map(_drawable, pair))]
-    floor = _floor([v for pair in finite for v in pair])
+    # An error nine decades below the others is rounding: it must not take the axis.
+    floor = _floor([v for pair in finite for v in pair], decades=9)
     clipped = [(max(b, floor), max(m, floor)) for b, m in finite] or [(1.0, 1.0)]
     x_range = _log_range([b for b, _ in clipped])
     y_range = _log_range([v for pair in clipped for v in pair])
@@ -88,7 +89,7 @@ def _cloud(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]
         here = {family: [r for r in rows if r[1] == index and _row_drawable(r)] for family, rows in data.items()}
         series = {family: [(max(r[3], floor), max(r[2], floor)) for r in rows] for family, rows in here.items()}
         _scatter(ax, series, len(pairs) > DENSE)
-        low = [any(r[k] <= 0 for rows in here.values() for r in rows) for k in (3, 2)]
+        low = [any(r[k] < floor for rows in here.values() for r in rows) for k in (3, 2)]
         _mark_floor(ax, floor, x=low[0], y=low[1])
     _finish(fig, panels, figure, len(pairs) - len(finite), len(pairs))
     return fig
@@ -278,9 +279,9 @@ def _beside(ax: Any, place: tuple[float, float], text: str, **options: Any) -> N
 
 
 def _mark_floor(ax: Any, floor: float, x: bool = False, y: bool = False) -> None:
-    """The place where values of 0 or less stand on a logarithmic axis."""
+    """The place where values of 0 or less, or too small for the axis, stand on a logarithmic axis."""
     line = {"color": GREY, "linewidth": 1.0, "linestyle": ":"}
-    note = {"text": "0 or less", "va": "top", "color": GREY}
+    note = {"text": f"0, or below {floor:.0e}", "va": "top", "color": GREY}
     if y:
         ax.axhline(floor, **line)
         _beside(ax, (0.01, floor), transform=ax.get_yaxis_transform(), **{**note, "va": "bottom"})
@@ -325,9 +326,11 @@ def _drawable(value: float) -> bool:
     return abs(value) < 1e300
 
 
-def _floor(values: Sequence[float]) -> float:
-    """Where values of 0 or less are drawn: at a third of the smallest positive one."""
-    return max(min((v for v in values if v > 0), default=1.0) / 3, 1e-300)
+def _floor(values: Sequence[float], decades: float = 300) -> float:
+    """Where values of 0 or less are drawn: at a third of the smallest positive one, at most so many decades below the
+    largest."""
+    least = min((v for v in values if v > 0), default=1.0) / 3
+    return max(least, 1e-300, max(values, default=0.0) * 10**-decades)
 
 
 def _log_range(values: Sequence[float]) -> tuple[float, float]:
