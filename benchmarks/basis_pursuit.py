@@ -1,6 +1,6 @@
 """Certified basis pursuit in batches against a loop over a parametrised CVXPY + CLARABEL problem, on one BLAS thread.
 
-``python benchmarks/basis_pursuit.py`` prints a Markdown table; :func:`rows` gives the same as data. Both sides solve
+``python -m benchmarks.basis_pursuit`` prints a Markdown table; :func:`rows` gives the same as data. Both sides solve
 the same instances in the same run, with random noise of length ``radius`` or with the worst noise. Ours are solved to
 a certified relative gap of 1e-9, CLARABEL at its default settings. Every time is the best of three for the batch and
 the mean over the loop, after one warm-up.
@@ -128,14 +128,14 @@ def compare(dictionary: Dictionary, k: int, worst: bool) -> list[dict[str, Any]]
     return out
 
 
-def main() -> None:
-    """Prints the rows as a Markdown table."""
-    table = rows()
-    print("| " + " | ".join(table[0]) + " |")
-    print("|" + " --- |" * len(table[0]))
-    for row in table:
-        print("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
+def table() -> str:
+    """The rows as a Markdown table."""
+    found = rows()
+    lines = ["| " + " | ".join(found[0]) + " |", "|" + " --- |" * len(found[0])]
+    for row in found:
+        lines.append("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    print(table())

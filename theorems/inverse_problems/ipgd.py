@@ -296,7 +296,7 @@ def _quantities(x: Any, iterates: Any, rate: Enclosure, one_sided: Enclosure, sh
         "epsilon_abs": norm2(shown - Z),
         "eta": norm2(cone.project(-lost)),
         "xi": norm2(cone.project(push)),
-        "delta": descent.step_rounding(A, mu, descent.largest_eigenvalue_of_gram(A), iterates, E),
+        "delta": descent.step_rounding(A, mu, descent.largest_eigenvalue_of_gram(A), iterates, Z, E),
     }
 
 

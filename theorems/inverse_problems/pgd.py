@@ -249,7 +249,7 @@ def _quantities(x: Any, iterates: Any, cone: Any, rate: Enclosure, k: int) -> di
         "rho_support": _support_rate(x, min(k, A.shape[-1])),
         "size": norm2(h[:, 0, :]),
         "xi": norm2(cone.project(push)),
-        "delta": descent.step_rounding(A, mu, descent.largest_eigenvalue_of_gram(A), iterates, E),
+        "delta": descent.step_rounding(A, mu, descent.largest_eigenvalue_of_gram(A), iterates, x["Z"], E),
     }
 
 

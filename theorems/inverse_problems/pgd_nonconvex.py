@@ -238,7 +238,7 @@ def _quantities(x: Any, iterates: Any) -> dict[str, Any]:
         "kappa": xp.full_like(mu, 2.0),
         "size": norm2(h[:, 0, :]),
         "xi": push_sup,
-        "delta": descent.step_rounding(A, mu, descent.largest_eigenvalue_of_gram(A), iterates, E),
+        "delta": descent.step_rounding(A, mu, descent.largest_eigenvalue_of_gram(A), iterates, Z, E),
     }
 
 

@@ -8,6 +8,7 @@ end makes every comparison false, hence the outcome undecided.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,9 @@ class Enclosure:
 
     def __mul__(self, other: Any) -> Enclosure:
         o = enclose(other, self.value)
-        corners = [a * b for a in (self.lower, self.upper) for b in (o.lower, o.upper)]
+        sign = namespace(self.value).sign
+        pairs = [(a, b) for a in (self.lower, self.upper) for b in (o.lower, o.upper)]
+        corners = [c for a, b in pairs for c in around_underflow(a * b, sign(a) * sign(b))]
         return Enclosure(self.value * o.value, *_range(corners))._outward()
 
     __rmul__ = __mul__
@@ -81,7 +84,8 @@ class Enclosure:
         safe_low, safe_high = xp.where(crosses, one, o.lower), xp.where(crosses, one, o.upper)
         known_zero = crosses & (o.lower == o.upper)
         value = self.value / xp.where(known_zero, one, o.value)
-        corners = [a / b for a in (self.lower, self.upper) for b in (safe_low, safe_high)]
+        pairs = [(a, b) for a in (self.lower, self.upper) for b in (safe_low, safe_high)]
+        corners = [c for a, b in pairs for c in around_underflow(a / b, xp.sign(a) * xp.sign(b))]
         low, high = _range(corners)
         nan = xp.full_like(o.value, xp.nan)
         return Enclosure(
@@ -92,29 +96,29 @@ class Enclosure:
         return enclose(other, self.value) / self
 
     def __pow__(self, exponent: Any) -> Enclosure:
-        """``x**t``: any base for an even whole number t, a base >= 0 (else NaN) and an exact t >= 0 otherwise."""
-        if isinstance(exponent, Enclosure):
-            exponent = exponent.value
-        if not is_array(exponent) and exponent == 2:
+        """``x**t`` for a base >= 0 (NaN where it may be negative), and the square of any base."""
+        if not isinstance(exponent, Enclosure) and not is_array(exponent) and exponent == 2:
             return self.square()
+        t = enclose(exponent, self.value)
         xp = namespace(self.value)
         nan = xp.full_like(self.value, xp.nan)
 
-        def power(base: Array) -> Array:
-            return xp.where(base >= 0, base, nan) ** exponent
+        def power(base: Array, t: Array) -> Array:
+            return xp.where(base >= 0, base, nan) ** t
 
-        ends = Enclosure(power(self.value), power(self.lower), power(self.upper))
-        if not is_array(exponent) and exponent < 0:
-            ends = Enclosure(ends.value, ends.upper, ends.lower)
-        return ends._outward()
+        # t log x is bilinear, so the extreme powers are at corners.
+        exponents = (t.lower,) if t.lower is t.upper else (t.lower, t.upper)
+        pairs = [(base, e) for base in (self.lower, self.upper) for e in exponents]
+        corners = [c for base, e in pairs for c in around_underflow(power(base, e), xp.sign(base))]
+        return Enclosure(power(self.value, t.value), *_range(corners))._outward()
 
     def square(self) -> Enclosure:
         """The square, with a lower end of 0 when the enclosure contains 0."""
         xp = namespace(self.value)
-        low, high = self.lower**2, self.upper**2
+        corners = [c for x in (self.lower, self.upper) for c in around_underflow(x**2, xp.abs(xp.sign(x)))]
+        low, high = _range(corners)
         inside = (self.lower < 0) & (self.upper > 0)
-        least = xp.where(inside, xp.zeros_like(low), xp.where(low < high, low, high))
-        return Enclosure(self.value**2, least, xp.where(low < high, high, low))._outward()
+        return Enclosure(self.value**2, xp.where(inside, xp.zeros_like(low), low), high)._outward()
 
     def monotone(self, f: Any, decreasing: bool = False) -> Enclosure:
         """``f`` of the enclosure, for a monotone ``f`` computed to a few units of the dtype."""
@@ -125,13 +129,30 @@ class Enclosure:
 
 
 def enclose(x: Any, like: Array) -> Enclosure:
-    """``x`` (an enclosure, an array or a number) as an enclosure on the device and of the dtype of ``like``."""
+    """``x`` (an enclosure, an array or a number) as an enclosure on the device and of the dtype of the floating array
+    ``like``: exact where that dtype holds the number, rounded outwards where it does not."""
     if isinstance(x, Enclosure):
         return x
     xp = namespace(like)
     if not is_array(x):
-        x = xp.asarray(float(x), dtype=like.dtype, device=like.device)
-    return Enclosure.exact(xp.astype(x, like.dtype))
+        number = Enclosure.exact(xp.asarray(float(x), dtype=like.dtype, device=like.device))
+        held = float(x) == x and (math.frexp(x)[0] * 2 / eps(like)).is_integer()
+        return number if held else number._outward()
+    cast = Enclosure.exact(xp.astype(x, like.dtype))
+    if x.dtype == like.dtype:
+        return cast
+    whole = xp.isdtype(x.dtype, "integral")
+    held = xp.abs(x) <= int(2 / eps(like)) if whole else xp.astype(cast.value, x.dtype) == x
+    wide = cast._outward()
+    return Enclosure(cast.value, xp.where(held, cast.value, wide.lower), xp.where(held, cast.value, wide.upper))
+
+
+def around_underflow(x: Array, sign: Array) -> tuple[Array, Array]:
+    """``x`` and a number such that a truth of this sign, computed as ``x`` to a few units of the dtype, lies between
+    the two where it is too small for that; elsewhere, and where the sign is 0, ``x`` twice."""
+    xp = namespace(x)
+    smallest = float(xp.finfo(x.dtype).smallest_normal)
+    return x, xp.where(xp.abs(x) < smallest, x + smallest * sign, x)
 
 
 def _range(corners: list[Array]) -> tuple[Array, Array]:

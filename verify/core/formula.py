@@ -10,12 +10,13 @@ arithmetic of a recheck (python-flint), SymPy's expression and the LaTeX of a pa
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verify.core.arrays import Array, is_array, namespace
-from verify.core.enclosure import Enclosure, enclose
+from verify.core.arrays import Array, eps, is_array, namespace
+from verify.core.enclosure import Enclosure, around_underflow, enclose
 
 
 class FormulaError(ValueError):
@@ -44,15 +45,21 @@ def _geom(rho: Array, t: Any) -> Array:
     x = xp.where(near, 0.5 * one, rho)
     zero = x <= 0
     safe = xp.where(zero, 0.5 * one, x)
-    terms = -xp.expm1(t * xp.log1p(safe - 1)) / (1 - safe)
+    logarithm = xp.where(safe < 0.5, xp.log(safe), xp.log1p(safe - 1))
+    terms = -xp.expm1(t * logarithm) / (1 - safe)
     count = t * one
     at_zero = xp.where(count >= 1, xp.ones_like(count), count)
     out = xp.where(near, count, xp.where(zero, at_zero, terms))
     return xp.where(rho < 0, xp.full_like(out, xp.nan), out)
 
 
-def _geom_enclosure(rho: Enclosure, t: Any) -> Enclosure:
-    return rho.monotone(lambda r: _geom(r, t))._outward()
+def _geom_enclosure(rho: Enclosure, t: Enclosure) -> Enclosure:
+    xp = namespace(rho.value)
+    low, high = _geom(rho.lower, t.lower), _geom(rho.upper, t.upper)
+    # A relative error of t log(rho) is one of its exponential t log(rho) times as large.
+    growth = t.upper * xp.log(xp.maximum(rho.upper, xp.ones_like(rho.upper)))
+    slack = 4 * eps(rho.value) * (2 + growth)
+    return Enclosure(_geom(rho.value, t.value), low - slack * low, high + slack * high)._outward()
 
 
 def _geom_ball(rho: Any, t: Any) -> Any:
@@ -75,6 +82,13 @@ def _clip_monotone(f: str) -> Callable[[Enclosure], Enclosure]:
         return x.monotone(getattr(namespace(x.value), f))
 
     return enclosure
+
+
+def _exp_enclosure(x: Enclosure) -> Enclosure:
+    xp = namespace(x.value)
+    return Enclosure(
+        xp.exp(x.value), xp.exp(x.lower), around_underflow(xp.exp(x.upper), xp.ones_like(x.upper))[1]
+    )._outward()
 
 
 def _pairwise(f: str) -> Callable[[Any, Any], Any]:
@@ -128,7 +142,7 @@ FUNCTIONS = {
     "sqrt": Function(
         1, _elementwise("sqrt"), _clip_monotone("sqrt"), lambda x: x.sqrt(), _sympy("sqrt"), "square root"
     ),
-    "exp": Function(1, _elementwise("exp"), _clip_monotone("exp"), lambda x: x.exp(), _sympy("exp"), "exponential"),
+    "exp": Function(1, _elementwise("exp"), _exp_enclosure, lambda x: x.exp(), _sympy("exp"), "exponential"),
     "log": Function(
         1, _elementwise("log"), _clip_monotone("log"), lambda x: x.log(), _sympy("log"), "natural logarithm"
     ),
@@ -183,11 +197,13 @@ class Formula:
     def __init__(self, text: str):
         try:
             tree = ast.parse(text.strip(), mode="eval").body
+            names: dict[str, None] = {}
+            _check(tree, names)
         except SyntaxError as error:
             raise FormulaError(f"{text!r} is not a formula: {error.msg}") from error
+        except (RecursionError, MemoryError):
+            raise FormulaError(f"a formula of {len(text):,} characters is nested too deeply") from None
         self._tree = tree
-        names: dict[str, None] = {}
-        _check(tree, names)
         self.names = tuple(names)
 
     @property
@@ -278,9 +294,6 @@ class Formula:
             function = FUNCTIONS[node.func.id]
             args = [visit(a) for a in node.args]
             if mode == "enclosure":
-                if node.func.id == "geom":
-                    count = args[1].value if isinstance(args[1], Enclosure) else args[1]
-                    return function.enclosure(enclose(args[0], like), count)
                 return function.enclosure(*(enclose(a, like) for a in args))
             return getattr(function, mode)(*args)
 
@@ -322,8 +335,9 @@ def _check(node: ast.AST, names: dict[str, None]) -> None:
         if node.id in FUNCTIONS:
             raise FormulaError(f"{node.id} is a function; write {node.id}(...)")
         names[node.id] = None
-    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        pass
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        if not node.value <= sys.float_info.max:
+            raise FormulaError("a number of the formula is too large")
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         _check(node.operand, names)
     elif isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:

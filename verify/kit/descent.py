@@ -41,7 +41,7 @@ def projected_gradient(
     return xp.stack(iterates, axis=1)
 
 
-def step_rounding(A: Array, mu: Array, gram_norm: Array, iterates: Array, E: Array) -> Array:
+def step_rounding(A: Array, mu: Array, gram_norm: Array, iterates: Array, Z: Array, E: Array) -> Array:
     r"""A bound on the rounding error of one computed step, (B,).
 
     With u the unit roundoff, products of lengths m and d and the projection err by at most
@@ -51,6 +51,6 @@ def step_rounding(A: Array, mu: Array, gram_norm: Array, iterates: Array, E: Arr
     """
     xp = namespace(A, iterates)
     m, d = A.shape[-2:]
-    size = xp.max(norm2(iterates), axis=-1)
+    size = xp.maximum(xp.max(norm2(iterates), axis=-1), norm2(Z))
     scale = (1 + mu * gram_norm) * size + mu * xp.sqrt(gram_norm) * norm2(E)
     return 4 * (m + d + 8) * eps(A) * scale

@@ -76,8 +76,8 @@ def _cloud(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]
     fig, panels = _panels(figure.claims if count > 1 else [""], height=4.6)
     pairs = [(row[3], row[2]) for rows in data.values() for row in rows]
     finite = [pair for pair in pairs if all(map(_drawable, pair))]
-    # An error nine decades below the others is rounding: it must not take the axis.
-    floor = _floor([v for pair in finite for v in pair], decades=9)
+    # An error five decades below the others is rounding: it must not take the axis.
+    floor = _floor([v for pair in finite for v in pair], decades=5)
     clipped = [(max(b, floor), max(m, floor)) for b, m in finite] or [(1.0, 1.0)]
     x_range = _log_range([b for b, _ in clipped])
     y_range = _log_range([v for pair in clipped for v in pair])
