@@ -145,15 +145,19 @@ class Figure:
     ``ratio``: measured/bound of ``claims`` against the quantity ``against``.
     ``curves``: measured and the bounds of ``claims`` along the steps, on the instance of ``family`` on which the
     first claim is tightest.
+    ``ladder``: means of measured and bound of ``claims`` against the quantity ``against``, log-log, with fitted slopes.
+    ``heat``: the mean of measured of the one claim over cells (``against``, ``across``), the bound drawn as a curve of
+    ``across`` over ``against``.
     """
 
     name: str
-    kind: Literal["cloud", "ratio", "curves"]
+    kind: Literal["cloud", "ratio", "curves", "ladder", "heat"]
     claims: tuple[str, ...]
     caption: str
     x: str
     y: str
     against: str | None = None
+    across: str | None = None
     family: str | None = None
 
 

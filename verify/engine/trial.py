@@ -18,7 +18,7 @@ from verify.core.arrays import Array, Backend, is_array, namespace, to_numpy
 from verify.core.enclosure import Enclosure, enclose
 from verify.core.formula import align
 from verify.core.streams import Draw, tag
-from verify.core.theorem import Claim, Comparison, Count, Identity, Parameters, Theorem
+from verify.core.theorem import Claim, Comparison, Count, Figure, Identity, Parameters, Theorem
 from verify.engine.evidence import CLOUD, SMALL, Evidence, Extreme, Sums, Tally, bin_of, keep_worst
 
 CURVE_STEPS = 256  # a recorded curve keeps at most this many steps
@@ -265,28 +265,34 @@ def _figures(
                 else _curves(figure.claims, theorem, p, start, decided, quantities)
             )
         else:
-            data = _rows(figure.claims, figure.against, start, decided, quantities)
+            data = _rows(figure, start, decided, values_of(p, quantities))
         if data:
             found[figure.name] = {family: data}
     return found
 
 
-def _rows(
-    claims: tuple[str, ...], against: str | None, start: int, decided: Mapping[str, Outcomes], quantities: Any
-) -> list[list[float]]:
+def _rows(figure: Figure, start: int, decided: Mapping[str, Outcomes], values: Mapping[str, Any]) -> list[list[float]]:
+    """A row for each eligible instance and claim: instance, number of the claim, and what the kind of figure shows.
+
+    cloud: measured, bound. ratio: against, ratio. ladder: against, measured, bound. heat: against, across, measured,
+    bound.
+    """
+    axes = [_column(values[name]) for name in (figure.against, figure.across) if name is not None]
     rows = []
-    for number, name in enumerate(claims):
+    for number, name in enumerate(figure.claims):
         out = decided[name]
-        size = len(out.missed)
-        if against is not None:
-            x = quantities[against]
-            column = to_numpy(x.value if isinstance(x, Enclosure) else x).reshape(-1)
-            column = column.repeat(size) if len(column) == 1 else column
-        for i in range(min(size, CLOUD - start)):
+        for i in range(min(len(out.missed), CLOUD - start)):
             if out.missed[i] < 0:
-                pair = (column[i], out.ratio[i]) if against is not None else (out.measured[i], out.bound[i])
-                rows.append([start + i, number, float(pair[0]), float(pair[1])])
+                shown = [out.ratio[i]] if figure.kind == "ratio" else [out.measured[i], out.bound[i]]
+                rows.append([start + i, number, *(float(a[i % len(a)]) for a in axes), *map(float, shown)])
     return sorted(rows)
+
+
+def _column(x: Any) -> Any:
+    """A quantity without steps, or a parameter, as a NumPy column of length B or 1."""
+    import numpy as np
+
+    return np.reshape(to_numpy(x.value if isinstance(x, Enclosure) else x) if not isinstance(x, int | float) else x, -1)
 
 
 def _curves(
