@@ -172,7 +172,8 @@ class Theorem:
     ``hypotheses(p, x)`` returns named margins (B,), met where >= 0; ``solve(p, x)`` returns named quantities, (B,)
     or (B, T), arrays or :class:`~verify.core.enclosure.Enclosure`; ``reference(p, x)`` returns the same quantities
     for one instance (B = 1, NumPy, float64) by an independent path: it rechecks witnesses. ``advise(p, x)`` says in
-    words what would be admitted when nothing is. ``families``: name -> what the family aims at; ``shares``: name -> how
+    words what would be admitted when nothing is. ``answer(p)`` says by name what the theorem's tools find for data that
+    the user named in the parameters ({} without any); it raises ValueError for data that cannot be used. ``families``: name -> what the family aims at; ``shares``: name -> how
     many instances it gets, relative to 1. ``symbols``: name -> (LaTeX, meaning) of the quantities and
     hypotheses' symbols of the page. ``invariances``: name -> function(draw, x) that maps an instance to one with the
     same ratios.
@@ -189,6 +190,7 @@ class Theorem:
     sources: tuple[Source, ...]
     reference: Callable[[Any, Arrays], dict[str, Any]] | None = None
     advise: Callable[[Any, Arrays], str] | None = None
+    answer: Callable[[Any], dict[str, Any]] | None = None
     symbols: Mapping[str, tuple[str, str]] = None  # type: ignore[assignment]
     figures: tuple[Figure, ...] = ()
     invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]

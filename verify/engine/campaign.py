@@ -100,6 +100,7 @@ def run(
         dtype=chosen.dtype,
     )
     began = time.monotonic()
+    answer = _answer(theorem, p)  # first: data that cannot be used must not cost a run
     # One BLAS thread: the bits of a product change with the number of threads, and the batches are small.
     with threadpool_limits(limits=1, user_api="blas"):
         batches = _run_batches(theorem, p, settings, chosen, ledger, key, began, progress)
@@ -118,6 +119,7 @@ def run(
         command=command(theorem, p, settings),
         machine=machine(chosen),
         advice=_advice(theorem, p, claims, settings, chosen),
+        answer=answer,
     )
     ledger.save_result(key, {**result.to_json(), "evidence": evidence.to_json(), "machine": result.machine})
     return result
@@ -206,6 +208,14 @@ def _unconfirmed(decision: Verdict, count: int) -> Verdict:
     return Verdict(**{**asdict(decision), "verdict": "undecided", "summary": note})
 
 
+def _answer(theorem: Theorem, p: Parameters) -> dict[str, Any]:
+    """What the theorem's tools say of the user's own data."""
+    try:
+        return theorem.answer(p) if theorem.answer else {}
+    except ValueError as error:
+        raise trial.TrialError(f"{theorem.name}: {error}") from error
+
+
 def _advice(theorem: Theorem, p: Parameters, claims: list[ClaimResult], settings: Settings, chosen: Backend) -> str:
     if theorem.advise is None or all(c.verdict.verdict != "vacuous" for c in claims):
         return ""
@@ -261,6 +271,7 @@ def stored(ledger: Ledger) -> dict[str, list[Result]]:
             claims=claims,
             evidence=Evidence.from_json(data["evidence"]),
             advice=data["advice"],
+            answer=data["answer"],
         )
         found.setdefault(result.theorem, []).append(result)
     return found

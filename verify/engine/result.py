@@ -58,7 +58,7 @@ class Result:
 
     ``params`` are all parameters as plain values; ``instances`` maps each family to the number drawn; ``machine``
     holds versions and hardware in words; ``command`` remakes the run; ``finished`` is False for an interrupted run;
-    ``advice`` says what would be admitted where a claim is vacuous.
+    ``advice`` says what would be admitted where a claim is vacuous; ``answer`` is what was found for the user's data.
     """
 
     theorem: str
@@ -74,6 +74,7 @@ class Result:
     machine: dict[str, str] = field(default_factory=dict)
     finished: bool = True
     advice: str = ""
+    answer: dict[str, Any] = field(default_factory=dict)
 
     @property
     def as_expected(self) -> bool:
@@ -93,6 +94,7 @@ class Result:
             "instances": self.instances,
             "command": self.command,
             "advice": self.advice,
+            "answer": self.answer,
             "claims": [
                 {
                     "name": c.name,
