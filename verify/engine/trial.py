@@ -157,7 +157,7 @@ def written_length(x: Mapping[str, Any]) -> Any:
     rows = [to_numpy(a) for a in x.values()]
     if sum(a[0].size for a in rows) > SMALL:
         return None
-    lengths = [np.asarray([sum(len(f"{v:.17g}") for v in row.flat) for row in a]) for a in rows]
+    lengths = [np.asarray([sum(len(repr(float(v))) for v in row.flat) for row in a]) for a in rows]
     return sum(lengths[1:], lengths[0])
 
 

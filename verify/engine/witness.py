@@ -134,7 +134,7 @@ def save(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"x_{name}": np.asarray(a) for name, a in x.items()}
-    np.savez(path, allow_pickle=False, about=np.asarray(json.dumps(about, sort_keys=True)), **arrays)
+    np.savez_compressed(path, allow_pickle=False, about=np.asarray(json.dumps(about, sort_keys=True)), **arrays)
 
 
 def slug(text: str) -> str:
