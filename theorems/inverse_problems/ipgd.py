@@ -70,7 +70,7 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import GIRYES2018, GIRYES2019, OURS
-from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem
+from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem, control, misreading
 from verify.core.arrays import eps, matvec, namespace, norm1, norm2, rmatvec
 from verify.kit import descent, rho
 from verify.kit.cones import L1DescentCone
@@ -107,7 +107,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     m = 6 * p.d if family.endswith("m = 6d") else p.m
     A = draw.normal(m, p.d)
     L = descent.largest_eigenvalue_of_gram(A)
-    rank = xp.argsort(xp.argsort(draw.uniform(p.d), axis=-1), axis=-1)
+    rank = draw.ranks(p.d)
     values = draw.normal(p.d)
     scale = draw.choose((0.01, 0.1, 0.5))[:, None]
     zero = xp.zeros_like(values)
@@ -140,11 +140,6 @@ def _plane(draw: Any, A: Any, P: tuple[float, float], Z: Any, mu: Any, radius: A
     }
 
 
-def _free(draw: Any) -> Any:
-    """0 for the instance made by hand, 1 for a random one near it; (B,)."""
-    return draw.xp.astype(draw.integers(0, 2), draw.backend.float)
-
-
 def _identity(draw: Any) -> Any:
     return draw.full(1.0, 2, 2) * draw.backend.asarray([[1.0, 0.0], [0.0, 1.0]])[None, :, :]
 
@@ -153,13 +148,13 @@ def _noise_by_hand(draw: Any) -> dict[str, Any]:
     """A = I, mu = 1, P = diag(1, 0), Z = (1, 0), E = (-0.3, 0.3): error 0.3, while rho_P = epsilon = 0 claim 0."""
     x = _small_signal(draw)
     Z = draw.full(1.0, 2) * draw.backend.asarray([[1.0, 0.0]])
-    E = draw.backend.asarray([[-0.3, 0.3]]) + 0.05 * _free(draw)[:, None] * draw.normal(2)
+    E = draw.backend.asarray([[-0.3, 0.3]]) + 0.05 * draw.coin()[:, None] * draw.normal(2)
     return {**x, "Z": Z, "E": E, "radius": norm1(Z)}
 
 
 def _small_signal(draw: Any) -> dict[str, Any]:
     """A = I, mu = 1, P = diag(1, 0), Z = (0.1, 0.05): error 0.05, and 0.0112 is claimed of an absolute epsilon."""
-    free = _free(draw)
+    free = draw.coin()
     Z = [
         0.1 + free * (draw.uniform(low=0.05, high=0.2) - 0.1),
         0.05 + free * (draw.uniform(low=0.02, high=0.08) - 0.05),
@@ -170,7 +165,7 @@ def _small_signal(draw: Any) -> dict[str, Any]:
 def _loose_radius(draw: Any) -> dict[str, Any]:
     """P = I, A = (1, a), mu = 1/|A|^2, Z = (1, 0), R = 2: at a = 1/2 the error stays at 0.4472 while rho = 0.9."""
     xp = draw.xp
-    a = 0.5 + 0.2 * _free(draw) * draw.normal()
+    a = 0.5 + 0.2 * draw.coin() * draw.normal()
     one = draw.full(1.0)
     A = xp.stack([one, a], axis=-1)[:, None, :]
     return _plane(draw, A, (1, 1), xp.stack([one, 0 * one], axis=-1), 1 / (1 + a**2), 2 * one)
@@ -179,7 +174,7 @@ def _loose_radius(draw: Any) -> dict[str, Any]:
 def _large_step(draw: Any) -> dict[str, Any]:
     """A = (1, -10), mu = 1 = 1/m, P = diag(1, 0), Z = (1, 0.05): rho_P = 0, error 0.502, claimed 0.1."""
     xp = draw.xp
-    a = -10 + _free(draw) * draw.uniform(low=-4, high=4)
+    a = -10 + draw.coin() * draw.uniform(low=-4, high=4)
     one = draw.full(1.0)
     A = xp.stack([one, a], axis=-1)[:, None, :]
     return _plane(draw, A, (1, 0), xp.stack([one, 0.05 * one], axis=-1), one)
@@ -189,7 +184,7 @@ def _exact_set(draw: Any) -> dict[str, Any]:
     """P = I, A = I, mu = 1/2, Z = (1, 0): the error halves at each step. With the set {Z} in place of K the cone is
     {0}, its rate 0, and recovery in one step is claimed."""
     xp = draw.xp
-    z = 1 + _free(draw) * draw.uniform(low=-0.5, high=2)
+    z = 1 + draw.coin() * draw.uniform(low=-0.5, high=2)
     return _plane(draw, _identity(draw), (1, 1), xp.stack([z, 0 * z], axis=-1), draw.full(0.5))
 
 
@@ -201,7 +196,7 @@ def _tilted_line(draw: Any) -> dict[str, Any]:
     """
     xp = draw.xp
     n = 100
-    free = _free(draw)
+    free = draw.coin()
     sigma = (0.02 * (1 + free * draw.uniform(low=-0.1, high=0.1)))[:, None]
     delta = (0.16128 * (1 + free * draw.uniform(low=-0.02, high=0.02)))[:, None]
     first = xp.zeros((1, n + 1), dtype=sigma.dtype, device=sigma.device) + draw.backend.asarray([1.0] + [0.0] * n)
@@ -373,19 +368,17 @@ def _slide(
     name: str, bound: Formula, given: tuple[str, ...], because: str, grade: Any, reading: str, holds: str
 ) -> Claim:
     """A reading of Theorem 9 that fails."""
-    return Claim(
+    return misreading(
         f"slide: {name}",
         Every(),
         "error",
         bound,
         given,
-        origin="giryes2019",
-        expects="refuted",
-        because=because,
+        source=SLIDE,
         grade=grade,
         reading=reading,
+        because=because,
         holds_when=holds,
-        source=SLIDE,
     )
 
 
@@ -492,35 +485,29 @@ THEOREM = Theorem(
             "the cone that the slide names, of a set smaller than K",
             "the supremum over the cone of K, as the slide's formula has it",
         ),
-        Claim(
+        control(
             "cross term left out",
             Every(),
             "error",
             BOUND.where(c=0),
             CORRECTED,
-            origin="control",
-            expects="refuted",
-            because="for large steps the cross term is most of the error",
+            "for large steps the cross term is most of the error",
         ),
-        Claim(
+        control(
             "half of epsilon",
             Every(),
             "error",
             BOUND.where(epsilon="epsilon / 2"),
             CORRECTED,
-            origin="control",
-            expects="refuted",
-            because="an iterate in the range of P is at least epsilon |Z| away from Z",
+            "an iterate in the range of P is at least epsilon |Z| away from Z",
         ),
-        Claim(
+        control(
             "floor without the geometric factor",
             Every(),
             "error",
             Formula("rho**t * size + sqrt(1 + c**2) * epsilon * size + delta"),
             CORRECTED,
-            origin="control",
-            expects="refuted",
-            because="noise is left out and errors of earlier steps add up",
+            "noise is left out and errors of earlier steps add up",
         ),
     ),
     sources=(

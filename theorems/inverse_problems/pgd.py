@@ -52,7 +52,7 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import GIRYES2019, OURS, OYMAK2018
-from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem
+from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem, control, misreading
 from verify.core.arrays import eps, matvec, namespace, norm1, norm2, rmatvec
 from verify.kit import descent, rho
 from verify.kit.cones import L1DescentCone, Subspace
@@ -104,7 +104,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
 def _sparse(draw: Any, p: Params) -> Any:
     """k standard normal entries at random places."""
     xp = draw.xp
-    rank = xp.argsort(xp.argsort(draw.uniform(p.d), axis=-1), axis=-1)
+    rank = draw.ranks(p.d)
     values = draw.normal(p.d)
     return xp.where(rank < p.k, values, xp.zeros_like(values))
 
@@ -128,7 +128,7 @@ def _on_a_subspace(draw: Any, p: Params, A: Any, mu: Any) -> dict[str, Any]:
     AQ = xp.matmul(A, Q)
     _, vectors = xp.linalg.eigh(xp.matmul(xp.matrix_transpose(AQ), AQ))
     z = vectors[..., 0]  # the smallest eigenvalue of Q^T A^T A Q is the largest of Q^T M Q
-    noisy = xp.astype(draw.integers(0, 2), draw.backend.float)
+    noisy = draw.coin()
     return {
         "A": A,
         "Z": matvec(Q, z),
@@ -143,7 +143,7 @@ def _on_a_subspace(draw: Any, p: Params, A: Any, mu: Any) -> dict[str, Any]:
 def _loose_radius(draw: Any) -> dict[str, Any]:
     """A = (1, a), mu = 1/|A|^2, Z = (1, 0), R = 2: by hand a = 1/2, where rho = 0.9 and the error stays at 0.4472."""
     xp = draw.xp
-    free = xp.astype(draw.integers(0, 2), draw.backend.float)
+    free = draw.coin()
     a = 0.5 + 0.2 * free * draw.normal()
     one, zero = draw.full(1.0), draw.full(0.0)
     return {
@@ -159,7 +159,7 @@ def _loose_radius(draw: Any) -> dict[str, Any]:
 def _noise_by_hand(draw: Any) -> dict[str, Any]:
     """A = I, mu = 1, Z = (1, 0), E = (-0.3, 0.3): the error is 0.424 for ever, while rho = 0 claims 0."""
     zero = draw.full(0.0, 2)
-    free = draw.xp.astype(draw.integers(0, 2), draw.backend.float)[:, None]
+    free = draw.coin()[:, None]
     return {
         "A": draw.full(1.0, 2, 2) * draw.backend.asarray([[1.0, 0.0], [0.0, 1.0]])[None, :, :],
         "Z": zero + draw.backend.asarray([[1.0, 0.0]]),
@@ -176,7 +176,7 @@ def _start_outside(draw: Any) -> dict[str, Any]:
     In coordinates moved by c = -start this is f(z) = |z - c|_1 with the usual start 0, which f puts outside K.
     rho = (1 - a^2)/2, while the first step leaves (1 - a^2) r / sqrt(2)."""
     xp = draw.xp
-    free = xp.astype(draw.integers(0, 2), draw.backend.float)
+    free = draw.coin()
     a = 0.5 + free * (draw.uniform(low=0.2, high=0.8) - 0.5)
     r = 0.25 + free * (draw.uniform(low=0.05, high=0.45) - 0.25)
     one, zero = draw.full(1.0), draw.full(0.0)
@@ -359,67 +359,57 @@ THEOREM = Theorem(
             origin="giryes2019",
             source=SLIDE,
         ),
-        Claim(
+        misreading(
             "slide: no noise term",
             Every(),
             "error",
             BOUND.where(xi=0),
             ("R = f(Z)", "start in K"),
-            origin="giryes2019",
-            expects="refuted",
-            because="the noise E enters the iteration and not the bound",
+            source=SLIDE,
             grade="incomplete",
             reading="X = AZ + E with any E, and the bound rho^t |Z|",
+            because="the noise E enters the iteration and not the bound",
             holds_when="E = 0, or with the term (1 - rho^t)/(1 - rho) xi",
-            source=SLIDE,
         ),
-        Claim(
+        misreading(
             "slide: f(Z) <= R",
             Every(),
             "error",
             BOUND.where(xi=0),
             ("f(Z) <= R", "start in K", "no noise", "f is the l1 norm"),
-            origin="giryes2019",
-            expects="refuted",
-            because="with R > f(Z) the iterates leave the cone at Z, over which rho is taken",
+            source=SLIDE,
             grade="false",
             reading="any R >= f(Z), rho over the descent cone of f at Z",
+            because="with R > f(Z) the iterates leave the cone at Z, over which rho is taken",
             holds_when="R = f(Z)",
-            source=SLIDE,
         ),
-        Claim(
+        misreading(
             "slide: any start",
             Every(),
             "error",
             BOUND.where(xi=0),
             ("R = f(Z)", "no noise"),
-            origin="giryes2019",
-            expects="refuted",
-            because="h_0 is not in the cone when the start is not in K",
+            source=SLIDE,
             grade="incomplete",
             reading="f any convex function and the start 0, also where f(0) > R",
+            because="h_0 is not in the cone when the start is not in K",
             holds_when="the start lies in K, as 0 does when f is a norm",
-            source=SLIDE,
         ),
-        Claim(
+        control(
             "rate on the support only",
             Every(),
             "error",
             BOUND.where(rho="rho_support"),
             ("R = f(Z)", "start in K", "f is the l1 norm"),
-            origin="control",
-            expects="refuted",
-            because="the iterates move off the support of Z before they return to it",
+            "the iterates move off the support of Z before they return to it",
         ),
-        Claim(
+        control(
             "half the noise term",
             Every(),
             "error",
             BOUND.where(xi="xi / 2"),
             ("R = f(Z)", "start in K"),
-            origin="control",
-            expects="refuted",
-            because="on a subspace the noise term is attained",
+            "on a subspace the noise term is attained",
         ),
     ),
     sources=(

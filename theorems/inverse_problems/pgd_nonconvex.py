@@ -50,7 +50,7 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import GIRYES2019, OURS, OYMAK2018, SHEN2018
-from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem
+from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem, control, misreading
 from verify.core.arrays import dot, eps, matvec, namespace, norm2, rmatvec, to_numpy
 from verify.kit import descent
 from verify.kit.projections import hard_threshold
@@ -78,7 +78,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         return BY_HAND[family](draw)
     xp = draw.xp
     A = draw.normal(p.m, p.d)
-    rank = xp.argsort(xp.argsort(draw.uniform(p.d), axis=-1), axis=-1)
+    rank = draw.ranks(p.d)
     values = draw.normal(p.d)
     Z = xp.where(rank < p.k, values, xp.zeros_like(values))
     rule = draw.integers(0, 3)
@@ -92,11 +92,6 @@ def _level(draw: Any, k: int) -> Any:
     return draw.backend.asarray([k])
 
 
-def _free(draw: Any) -> Any:
-    """0 for the instance made by hand, 1 for a random one near it; (B,)."""
-    return draw.xp.astype(draw.integers(0, 2), draw.backend.float)
-
-
 def _rows(draw: Any, *rows: tuple[Any, ...]) -> Any:
     """A batch of small matrices from entries that are numbers or (B,)."""
     one = draw.full(1.0)
@@ -105,7 +100,7 @@ def _rows(draw: Any, *rows: tuple[Any, ...]) -> Any:
 
 def _two_points(draw: Any) -> dict[str, Any]:
     """d = 1, K = {0, 1}, Z = 0, start 1, M = r: by hand r = 0.51, and the error stays 1."""
-    r = 0.51 + _free(draw) * draw.uniform(low=0, high=0.4)
+    r = 0.51 + draw.coin() * draw.uniform(low=0, high=0.4)
     A = draw.xp.sqrt(1 - r)[:, None, None]
     zero = draw.full(0.0, 1)
     return {"A": A, "Z": zero, "E": zero, "mu": draw.full(1.0), "start": 1 + zero, "other": 1 + zero}
@@ -113,7 +108,7 @@ def _two_points(draw: Any) -> dict[str, Any]:
 
 def _golden(draw: Any) -> dict[str, Any]:
     """A = I, mu = 1, k = 1, Z = (0, z), Z + E = (1 + 2^-30, 1): by hand z is the golden ratio."""
-    z = (1 + 5**0.5) / 2 + _free(draw) * draw.uniform(low=-0.4, high=0.6)
+    z = (1 + 5**0.5) / 2 + draw.coin() * draw.uniform(low=-0.4, high=0.6)
     Z = _rows(draw, (0, z))[:, 0, :]
     return {
         "A": _rows(draw, (1, 0), (0, 1)),
@@ -131,7 +126,7 @@ def _loose_level(draw: Any) -> dict[str, Any]:
     Over the cone of the 1-sparse vectors at Z, rho = s^2 + b^2; one of the four small entries is thresholded away
     at each step, and what is left contracts by s^2 + 3 b^2 > 2 rho.
     """
-    s = 0.2 + _free(draw) * draw.uniform(low=-0.08, high=0.04)
+    s = 0.2 + draw.coin() * draw.uniform(low=-0.08, high=0.04)
     b = draw.xp.sqrt((1 - s**2) / 4)
     n = _rows(draw, (s, b, b, b, b))
     Z = _rows(draw, (1, 0, 0, 0, 0))[:, 0, :]
@@ -144,7 +139,7 @@ def _start_outside(draw: Any) -> dict[str, Any]:
     """K = {Z, Z + e_1}, Z = 0, start e_2 outside K, M = [[0, c], [c, 0]]: by hand c = 4/5.
 
     rho = 0, so recovery in one step is claimed; the first step goes to the wrong point."""
-    c = 0.8 + _free(draw) * draw.uniform(low=-0.25, high=0.15)
+    c = 0.8 + draw.coin() * draw.uniform(low=-0.25, high=0.15)
     A = _rows(draw, (1, -c), (0, draw.xp.sqrt(1 - c**2)))
     zero = draw.full(0.0, 2)
     first, second = (_rows(draw, row)[:, 0, :] for row in ((1, 0), (0, 1)))
@@ -272,24 +267,22 @@ def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
 def _slide(
     name: str, bound: Formula, given: tuple[str, ...], because: str, grade: Any, reading: str, holds: str
 ) -> Claim:
-    return Claim(
+    return misreading(
         f"slide: {name}",
         Every(),
         "error",
         bound,
         given,
-        origin="giryes2019",
-        expects="refuted",
-        because=because,
+        source=SLIDE,
         grade=grade,
         reading=reading,
+        because=because,
         holds_when=holds,
-        source=SLIDE,
     )
 
 
 def _control(name: str, bound: Formula, measured: str, given: tuple[str, ...], because: str) -> Claim:
-    return Claim(name, Every(), measured, bound, given, origin="control", expects="refuted", because=because)
+    return control(name, Every(), measured, bound, given, because)
 
 
 GOLDEN_STEP = Formula(f"{GOLDEN} * reach + delta")

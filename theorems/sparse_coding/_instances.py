@@ -63,7 +63,7 @@ def sparsity(draw: Any, p: DictionaryParams, mu: Any, limit: Fraction) -> Any:
 def sparse_vector(draw: Any, m: int, k: Any, signs: Any = None) -> Any:
     """k random entries of random sign (or of ``signs``) and magnitude log-uniform on [e^-1, e^2]: (B, m)."""
     xp = draw.xp
-    rank = xp.argsort(xp.argsort(draw.uniform(m), axis=-1), axis=-1)
+    rank = draw.ranks(m)
     values = draw.log_uniform(m, low=0.36787944117144233, high=7.38905609893065)
     values = values * (draw.sign(m) if signs is None else signs)
     return xp.where(rank < k[:, None], values, xp.zeros_like(values))
@@ -176,7 +176,7 @@ def flipped_simplex(draw: Any, D: Any, mu: Any, k: Any, radius: Any) -> dict[str
     xp = draw.xp
     m = D.shape[-1]
     kf = xp.astype(k, D.dtype)[:, None]
-    rank = xp.argsort(xp.argsort(draw.uniform(m), axis=-1), axis=-1)
+    rank = draw.ranks(m)
     on = rank < k[:, None]
     one = draw.full(1.0, m)
     h = xp.where(on, -one, (kf / (m - kf)) * one)

@@ -42,7 +42,7 @@ from typing import Any
 
 from theorems.bibliography import DONOHO2003, ELAD2018, FUCHS2004, GRIBONVAL2003
 from theorems.sparse_coding import _instances as instances
-from verify import Claim, Every, Figure, Formula, Source, Theorem
+from verify import Claim, Every, Figure, Formula, Source, Theorem, control
 from verify.core.arrays import eps, namespace, to_numpy
 from verify.kit import basis_pursuit as bp
 
@@ -169,25 +169,21 @@ THEOREM = Theorem(
             origin="elad2018",
             source=SLIDE,
         ),
-        Claim(
+        control(
             "k - 1 in place of k in kappa",
             Every(),
             "certificate",
             Formula("(k - 1) * mu / (1 - (k - 1)*mu) + delta"),
             (SPARSE, UNIT),
-            origin="control",
-            expects="refuted",
-            because="kappa is attained on equiangular frames",
+            "kappa is attained on equiangular frames",
         ),
-        Claim(
+        control(
             "certificate below 1 for every k",
             Every(),
             "certificate",
             Formula("1 + delta"),
             (UNIT,),
-            origin="control",
-            expects="refuted",
-            because="beyond (1 + 1/mu)/2 the simplex has sparser representations of the same signal",
+            "beyond (1 + 1/mu)/2 the simplex has sparser representations of the same signal",
         ),
     ),
     sources=(

@@ -44,7 +44,7 @@ from typing import Any
 
 from theorems.bibliography import DONOHO2006, ELAD2018, OURS
 from theorems.sparse_coding import _instances as instances
-from verify import Claim, Every, Figure, Formula, Source, Theorem
+from verify import Claim, Every, Figure, Formula, Source, Theorem, control
 from verify.core.arrays import namespace, to_numpy
 
 QUARTER = Fraction(1, 4)
@@ -86,7 +86,7 @@ GIVEN = (SPARSE, UNIT, NOISE)
 
 
 def _control(name: str, bound: Formula, given: tuple[str, ...], because: str, measured: str = "error") -> Claim:
-    return Claim(name, Every(), measured, bound, given, origin="control", expects="refuted", because=because)
+    return control(name, Every(), measured, bound, given, because)
 
 
 THEOREM = Theorem(

@@ -56,7 +56,7 @@ from typing import Any
 
 from theorems.bibliography import CAI2010, DONOHO2006, ELAD2018, OURS
 from theorems.sparse_coding import _instances as instances
-from verify import Claim, Every, Figure, Formula, Source, Theorem
+from verify import Claim, Every, Figure, Formula, Source, Theorem, control
 from verify.core.arrays import eps, matvec, namespace, norm2, to_numpy
 from verify.kit import basis_pursuit as bp
 
@@ -88,7 +88,7 @@ def _two_atoms(draw: Any) -> dict[str, Any]:
     |v| = 1 that is further away. By hand b = 1.69154, where p = 2.77385 and the error is 3.249."""
     xp = draw.xp
     mu = 0.9
-    b = 1.69154 + xp.astype(draw.integers(0, 2), draw.backend.float) * draw.uniform(low=-0.6, high=0)
+    b = 1.69154 + draw.coin() * draw.uniform(low=-0.6, high=0)
     slope = 2 / (2 / (1 + mu)) ** 0.5  # 2/|nu|
     linear = 2 * mu * b + slope
     p = (linear + xp.sqrt(linear**2 - 4 * (b**2 + slope * b))) / 2
@@ -141,7 +141,7 @@ GIVEN = (SPARSE, UNIT, NOISE)
 
 
 def _control(name: str, measured: str, bound: Formula, given: tuple[str, ...], because: str) -> Claim:
-    return Claim(name, Every(), measured, bound, given, origin="control", expects="refuted", because=because)
+    return control(name, Every(), measured, bound, given, because)
 
 
 THEOREM = Theorem(

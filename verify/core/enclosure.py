@@ -148,11 +148,12 @@ def enclose(x: Any, like: Array) -> Enclosure:
 
 
 def around_underflow(x: Array, sign: Array) -> tuple[Array, Array]:
-    """``x`` and a number such that a truth of this sign, computed as ``x`` to a few units of the dtype, lies between
-    the two where it is too small for that; elsewhere, and where the sign is 0, ``x`` twice."""
+    """Two numbers between which a truth of this sign lies that was computed as ``x`` and is too small for a relative
+    error of a few units; elsewhere, and where the sign is 0, ``x`` twice."""
     xp = namespace(x)
     smallest = float(xp.finfo(x.dtype).smallest_normal)
-    return x, xp.where(xp.abs(x) < smallest, x + smallest * sign, x)
+    lost = xp.abs(x) < smallest
+    return xp.where(lost, xp.zeros_like(x), x), xp.where(lost, x + smallest * sign, x)
 
 
 def _range(corners: list[Array]) -> tuple[Array, Array]:

@@ -86,9 +86,9 @@ def _clip_monotone(f: str) -> Callable[[Enclosure], Enclosure]:
 
 def _exp_enclosure(x: Enclosure) -> Enclosure:
     xp = namespace(x.value)
-    return Enclosure(
-        xp.exp(x.value), xp.exp(x.lower), around_underflow(xp.exp(x.upper), xp.ones_like(x.upper))[1]
-    )._outward()
+    one = xp.ones_like(x.value)
+    low, high = around_underflow(xp.exp(x.lower), one)[0], around_underflow(xp.exp(x.upper), one)[1]
+    return Enclosure(xp.exp(x.value), low, high)._outward()
 
 
 def _pairwise(f: str) -> Callable[[Any, Any], Any]:

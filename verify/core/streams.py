@@ -147,6 +147,11 @@ class Draw:
         u = self._float64(shape)
         return xp.astype(xp.where(u < 0.5, -xp.ones_like(u), xp.ones_like(u)), self.backend.float)
 
+    def coin(self) -> Array:
+        """0 or 1, each with probability 1/2, as a float: (B,). A family aimed at one instance made by hand adds a coin
+        times something random to it, so that half of its draws are the instance itself."""
+        return self.xp.astype(self.integers(0, 2), self.backend.float)
+
     def choose(self, values: tuple[float, ...], *shape: int) -> Array:
         """One of the numbers ``values`` with equal probability."""
         xp = self.xp
@@ -157,6 +162,11 @@ class Draw:
     def subset(self, m: int, k: int) -> Array:
         """A uniformly random ordered choice of ``k`` of the numbers 0..m-1: (B, k), dtype int64."""
         return self.xp.astype(self.xp.argsort(self._float64((m,)), axis=-1)[:, :k], self.xp.int64)
+
+    def ranks(self, m: int) -> Array:
+        """A uniformly random permutation of 0..m-1 at each instance: (B, m), dtype int64; the places of rank below k
+        are a uniformly random subset, for any k, also one that varies with the instance."""
+        return self.xp.astype(self.xp.argsort(self.xp.argsort(self._float64((m,)), axis=-1), axis=-1), self.xp.int64)
 
     def sphere(self, d: int) -> Array:
         """A uniformly random unit vector of R^d: (B, d)."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from verify.core.formula import Formula
 
+Relation = Literal["<=", ">=", "=="]
 Grade = Literal["false", "misprint", "incomplete", "loose"]
 
 
@@ -127,7 +128,7 @@ class Claim:
     measured: str
     bound: Formula
     given: tuple[str, ...] = ()
-    relation: Literal["<=", ">=", "=="] = "<="
+    relation: Relation = "<="
     origin: str = "source"
     expects: Literal["holds", "refuted"] = "holds"
     because: str = ""
@@ -135,6 +136,51 @@ class Claim:
     reading: str = ""
     holds_when: str = ""
     source: Source | None = None
+
+
+def control(
+    name: str,
+    kind: Kind,
+    measured: str,
+    bound: Formula,
+    given: tuple[str, ...],
+    because: str,
+    relation: Relation = "<=",
+) -> Claim:
+    """A control: a false neighbour of the claims, written to be caught."""
+    return Claim(name, kind, measured, bound, given, relation, origin="control", expects="refuted", because=because)
+
+
+def misreading(
+    name: str,
+    kind: Kind,
+    measured: str,
+    bound: Formula,
+    given: tuple[str, ...],
+    *,
+    source: Source,
+    grade: Grade,
+    reading: str,
+    because: str,
+    holds_when: str,
+    relation: Relation = "<=",
+) -> Claim:
+    """A document's wording that fails: where it is, the reading that fails and why, and the reading that holds."""
+    return Claim(
+        name,
+        kind,
+        measured,
+        bound,
+        given,
+        relation,
+        origin=source.reference.key,
+        expects="refuted",
+        because=because,
+        grade=grade,
+        reading=reading,
+        holds_when=holds_when,
+        source=source,
+    )
 
 
 @dataclass(frozen=True)
@@ -171,12 +217,13 @@ class Theorem:
     ``sample(draw, p, family)`` returns named arrays, batch axis first (length 1: shared by the batch);
     ``hypotheses(p, x)`` returns named margins (B,), met where >= 0; ``solve(p, x)`` returns named quantities, (B,)
     or (B, T), arrays or :class:`~verify.core.enclosure.Enclosure`; ``reference(p, x)`` returns the same quantities
-    for one instance (B = 1, NumPy, float64) by an independent path: it rechecks witnesses. ``advise(p, x)`` says in
-    words what would be admitted when nothing is. ``answer(p)`` says by name what the theorem's tools find for data that
-    the user named in the parameters ({} without any); it raises ValueError for data that cannot be used. ``families``: name -> what the family aims at; ``shares``: name -> how
-    many instances it gets, relative to 1. ``symbols``: name -> (LaTeX, meaning) of the quantities and
-    hypotheses' symbols of the page. ``invariances``: name -> function(draw, x) that maps an instance to one with the
-    same ratios.
+    for one instance (B = 1, NumPy, float64) by an independent path: it rechecks witnesses.
+
+    ``families``: name -> what the family aims at; ``shares``: name -> how many instances it gets, relative to 1.
+    ``symbols``: name -> (LaTeX, meaning) of the quantities. ``invariances``: name -> function(draw, x) that maps an
+    instance to one with the same ratios. ``advise(p, x)`` says in words what would be admitted when nothing is.
+    ``answer(p)`` says by name what the theorem's tools find for data that the user named in the parameters ({} without
+    any); it raises ValueError for data that cannot be used.
     """
 
     name: str
