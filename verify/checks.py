@@ -119,11 +119,14 @@ def parameters_described(theorem: Theorem, scratch: Path) -> str | None:
 
 
 def figures_named(theorem: Theorem, scratch: Path) -> str | None:
-    """Figures name claims and families that exist."""
+    """Figures name claims and families that exist, and the axes that their kind needs."""
     for figure in theorem.figures:
         for name in figure.claims:
             theorem.claim(name)
-        _demand(figure.family is None or figure.family in theorem.families, f"figure {figure.name}: no such family")
+        where = f"figure {figure.name}"
+        _demand(figure.family is None or figure.family in theorem.families, f"{where}: no such family")
+        _demand(figure.against or figure.kind in ("cloud", "curves"), f"{where}: against what?")
+        _demand(figure.kind != "heat" or (figure.across and len(figure.claims) == 1), f"{where}: one claim, across what?")
 
 
 # ------------------------------------------------------------------------------------------------- what is drawn

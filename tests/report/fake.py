@@ -104,6 +104,25 @@ THEOREM = Theorem(
             "iteration t",
             "error (distance)",
         ),
+        Figure(
+            "ladder",
+            "ladder",
+            ("contraction", "slide: no noise | at all"),
+            "Means against width.",
+            "width $`n`$",
+            "error (distance)",
+            against="n",
+        ),
+        Figure(
+            "heat",
+            "heat",
+            ("contraction",),
+            "Where the error is small.",
+            "non-zeros k",
+            "measurements m",
+            against="k",
+            across="m",
+        ),
     ),
     not_tested=("signals longer than 60",),
 )
@@ -111,7 +130,7 @@ THEOREM = Theorem(
 
 def evidence(points: int = 400, seed: int = 0) -> Evidence:
     """Rows as a run records them: mostly on the allowed side, with a zero, a NaN and an infinity among them."""
-    rng = random.Random(seed)
+    rng, more = random.Random(seed), random.Random(seed + 1)
     found = Evidence()
     for number, family in enumerate(THEOREM.families):
         cloud, both, ratio, widths = [], [], [], []
@@ -126,8 +145,20 @@ def evidence(points: int = 400, seed: int = 0) -> Evidence:
         if family == "e":
             cloud += [[points, 0, 0.0, 1.0], [points + 1, 0, math.nan, 1.0], [points + 2, 0, 1.0, math.inf]]
             widths += [[points, 0, 2.0, 0.0], [points + 1, 0, math.inf, 0.5]]
-        for name, rows in (("cloud", cloud), ("two clouds", both), ("ratio", ratio), ("widths", widths)):
-            found.figures.setdefault(name, {})[family] = rows
+        width = 32.0 * 2**number
+        ladder = [
+            [i, n, width, more.betavariate(4, 2) * width**-0.5, size * width**-0.5]
+            for i in range(points)
+            for n, size in enumerate((1.0, 0.5))
+        ]
+        heat = []
+        for i in range(points):
+            k, m = float(more.randint(1, 10)), 4.0 * more.randint(1, 12)
+            if m > k:
+                heat.append([i, 0, k, m, 1 / (1 + math.exp((m - 4 * k - 5) / 3)), 4 * k + 9])
+        rows = {"cloud": cloud, "two clouds": both, "ratio": ratio, "widths": widths, "ladder": ladder, "heat": heat}
+        for name, recorded in rows.items():
+            found.figures.setdefault(name, {})[family] = recorded
         steps = list(range(40))
         noise = 0.02 * (number % 2)
         error = [0.8**t * 0.95 + noise * (1 - 0.8**t) for t in steps]

@@ -141,6 +141,85 @@ def test_replay_names_the_place_the_page_is_in(tmp_path, out):
     assert "replay 'else where/fake/witness-doe2019.npz'" in written.read_text(encoding="utf-8")
 
 
+def test_what_was_found_for_the_users_data_stands_first(out):
+    result = fake.result(points=3)
+    result.answer = {"mutual coherence $`\\mu`$": 0.4567891, "support | found": [1, 5, None], "recovered": "yes"}
+    written = write_page(PLAIN, [result], out).read_text(encoding="utf-8")
+    section = written[written.index("## Your data") : written.index("## Statement")]
+    assert section.splitlines()[2:] == [
+        "| | Value |",
+        "| --- | --- |",
+        "| mutual coherence $`\\mu`$ | 0.456789 |",
+        r"| support \| found | \[1, 5, –\] |",
+        "| recovered | yes |",
+        "",
+    ]
+    assert json.loads((out / "fake" / "result.json").read_text(encoding="utf-8"))["answer"] == result.answer
+    assert "Your data" not in write_page(PLAIN, [fake.result(points=3)], out).read_text(encoding="utf-8")
+
+
+def test_answers_that_differ_name_their_points(out):
+    results = [fake.result(points=3, k=k) for k in (3, 5, 7, 9)]
+    for result, least in zip(results, (0.5, 0.25, 0.5), strict=False):
+        result.answer = {"least": least}
+    written = write_page(PLAIN, results, out).read_text(encoding="utf-8")
+    section = written[written.index("## Your data") : written.index("## Statement")]
+    assert re.findall(r"^At .*|.*0\..*", section, re.MULTILINE) == [
+        "At k = 3; k = 7:",
+        "| least | 0.5 |",
+        "At k = 5:",
+        "| least | 0.25 |",
+    ]
+    for result in results:
+        result.answer = {"least": 0.5}
+    written = write_page(PLAIN, results, out).read_text(encoding="utf-8")
+    assert "\nAt " not in written
+    assert written.count("| least | 0.5 |") == 1
+
+
+def test_a_source_without_a_place_has_no_empty_part(out):
+    source = dataclasses.replace(fake.SLIDES, reference=dataclasses.replace(fake.SLIDES.reference, where=""), note="")
+    written = write_page(dataclasses.replace(PLAIN, sources=(source,)), [fake.result(points=3)], out)
+    assert "- J. Doe, *Slides | second edition*, 2019: slide 7\n" in written.read_text(encoding="utf-8")
+
+
+def test_no_page_depends_on_where_the_working_directory_is(tmp_path, monkeypatch):
+    written = []
+    for place in (tmp_path / "a", tmp_path / "b"):
+        place.mkdir()
+        monkeypatch.chdir(place)
+        for out in (Path("reports"), place / "reports"):
+            write_page(PLAIN, [fake.result(points=3)], out)
+            write_index(out)
+            written.append(files(Path("reports")))
+    assert all(pages == written[0] for pages in written)
+    assert not [name for name, content in written[0].items() if str(tmp_path).encode() in content]
+
+
+def test_the_index_says_what_was_found_in_words(out):
+    def found(theorem, *results):
+        write_page(theorem, results, out)
+        rows = write_index(out).read_text(encoding="utf-8").splitlines()
+        return next(row for row in rows if row.startswith("| [fake]")).split(" | ")[2]
+
+    assert found(PLAIN, fake.result(points=3)) == (
+        "2 statements without a violation in 20,406 cases; 1 incomplete wording refuted; 1 control caught"
+    )
+    assert found(PLAIN, *sweep()).endswith("; at 2 points")
+    missed = vacuous()
+    missed.claims[3].verdict = dataclasses.replace(missed.claims[3].verdict, verdict="undecided")
+    assert found(PLAIN, missed) == (
+        "**1 statement violated**; **1 statement vacuous**; 1 incomplete wording refuted; 0 of 1 control caught"
+    )
+    # A statement counts by its worst point, a wording by the point that refutes it.
+    assert found(PLAIN, fake.result(points=3), missed).startswith(
+        "**1 statement violated**; **1 statement vacuous**; 1 "
+    )
+    loose = dataclasses.replace(PLAIN.claims[2], grade="loose")
+    claims = (*PLAIN.claims[:2], loose, *PLAIN.claims[3:])
+    assert "1 loose wording refuted" in found(dataclasses.replace(PLAIN, claims=claims), fake.result(points=3))
+
+
 def test_index(out, snapshot):
     write_page(PLAIN, [fake.result(points=3)], out)
     write_page(dataclasses.replace(PLAIN, name="other"), [vacuous(), vacuous()], out)

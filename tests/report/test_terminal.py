@@ -22,6 +22,13 @@ def test_table(snapshot):
     assert marks == ["✓", "✓", "✓", "✗"]
 
 
+def test_what_was_found_for_the_users_data_is_below():
+    result = fake.result(points=2)
+    before = table(result)
+    result.answer = {"mu": 0.4567891, "support": [1, 5.5], "recovered": "yes"}
+    assert table(result) == f"{before}\n\nyour data\n   mu         0.456789\n   support    [1, 5.5]\n   recovered  yes"
+
+
 def test_columns_are_fixed():
     lines = table(fake.result(points=2)).splitlines()
     ends = {

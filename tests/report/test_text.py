@@ -50,6 +50,16 @@ def test_long_decimals_are_cut_to_six_digits():
     assert text.entry(123456789) == "123456789"
 
 
+def test_values():
+    assert text.value(0.123456789) == "0.123457"
+    assert text.value(12345) == "12,345"
+    assert text.value("a/b") == "a/b"
+    assert text.value(True) == "True"
+    assert text.value([[1, 2.5], [], None, math.nan]) == "[[1, 2.5], [], –, –]"
+    assert text.value(list(range(text.LISTED))).endswith(", 23]")
+    assert text.value(list(range(1000))).endswith(", 23, … 1,000 in all]")
+
+
 def test_arrays():
     assert text.latex_array([[1, 0.5], [-2e-7, 0]]) == (
         r"\begin{bmatrix} 1 & 0.5 \\ -2 \cdot 10^{-7} & 0 \end{bmatrix}"

@@ -145,7 +145,7 @@ def bin_of(ratio: float) -> int:
 class Evidence:
     """The evidence of one theorem at one point: ``tallies[claim][family]`` and ``figures[figure][family]``.
 
-    Figure data: for ``cloud`` and ``ratio`` a list of rows, for ``curves`` a record with the ratio that chose it.
+    Figure data: for ``curves`` a record with the ratio that chose it, for the other kinds a list of rows.
     """
 
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)

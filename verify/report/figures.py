@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from verify.core.theorem import Claim, Figure, Theorem
-from verify.report.text import number
+from verify.engine.verdict import slope_interval
+from verify.report.text import latex_name, number
 
 # Okabe and Ito's colours, told apart by colour-blind readers, dark enough on white (their yellow is not), and a
 # marker and a dash for each, so that no figure needs colour to be read.
@@ -26,6 +28,9 @@ GREY = "#555555"
 DENSE = 500  # clouds of more points are drawn as pixels inside the SVG
 DPI = (150, 110, 80, 60)  # of those pixels: the first that keeps the file small
 LARGE = 200_000  # bytes
+FEW = 40  # more distinct values than these share cells of equal widths
+CELLS = 24  # of equal widths
+EMPTY: Any = {"facecolor": "white", "edgecolor": "#bbbbbb", "hatch": "////", "linewidth": 0}  # a cell without instances
 STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -41,7 +46,7 @@ STYLE: Any = {
 
 
 def draw(figure: Figure, theorem: Theorem, data: Mapping[str, Any]) -> Any:
-    """The Matplotlib figure of ``data[family]``: rows for a cloud and a ratio, a record for curves (see
+    """The Matplotlib figure of ``data[family]``: a record for curves, rows for every other kind (see
     :class:`verify.engine.evidence.Evidence`). Raises ValueError when no family has any."""
     import matplotlib as mpl
 
@@ -51,7 +56,7 @@ def draw(figure: Figure, theorem: Theorem, data: Mapping[str, Any]) -> Any:
     with mpl.rc_context():
         mpl.rcdefaults()  # a page looks the same whatever the reader's own settings are
         mpl.rcParams.update(STYLE)
-        kinds: dict[str, Any] = {"cloud": _cloud, "ratio": _ratio, "curves": _curves}
+        kinds: dict[str, Any] = {"cloud": _cloud, "ratio": _ratio, "curves": _curves, "ladder": _ladder, "heat": _heat}
         return kinds[figure.kind](figure, theorem, shown)
 
 
@@ -67,7 +72,7 @@ def save(fig: Any, path: Path) -> None:
                 break
 
 
-# ------------------------------------------------------------------------------------------ the three kinds
+# ------------------------------------------------------------------------------------------ the kinds
 
 
 def _cloud(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]]]) -> Any:
@@ -136,7 +141,7 @@ def _places(ax: Any, values: Sequence[float], lanes: int) -> Any:
     A few integers stand in columns, the lanes side by side, each instance moved by a little of its own; other values
     stand where they are.
     """
-    log = values[0] > 0 and values[-1] > 50 * values[0]
+    log = _is_ladder(values)
     to, back = (math.log, math.exp) if log else (float, float)
     if log:
         ax.set_xscale("log")
@@ -197,6 +202,159 @@ def _curves(figure: Figure, theorem: Theorem, data: Mapping[str, Mapping[str, An
         lines = [*record["measured"].values(), *record["bound"].values()]
         _mark_floor(ax, floor, y=any(v <= 0 for line in lines for v in line))
     _finish(fig, panels, figure, len(values) - len(finite), len(values))
+    return fig
+
+
+def _ladder(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]]]) -> Any:
+    """Means against a quantity on logarithmic axes, all families together: points for what is measured, with the range
+    of its values, and a line for each bound; the legend says their slopes."""
+    rows = [row for family_rows in data.values() for row in family_rows]
+    finite = [r for r in rows if all(map(_drawable, r[2:]))]
+    x_floor = _floor([r[2] for r in finite])
+    places = sorted({max(r[2], x_floor) for r in finite}) or [1.0]
+    edges = _edges(places, log=True)
+
+    def rungs(claim: int, column: int) -> list[tuple[float, ...]]:
+        """Mean x; and mean, least and largest of a column in each cell of x."""
+        cells: dict[int, list[tuple[float, float]]] = {}
+        for row in finite:
+            if row[1] == claim:
+                x = max(row[2], x_floor)
+                cells.setdefault(_cell(edges, x), []).append((x, row[column]))
+        columns = [tuple(zip(*cells[key], strict=True)) for key in sorted(cells)]
+        return [(_mean(x), _mean(v), min(v), max(v)) for x, v in columns]
+
+    # Claims that measured the same share its points.
+    measured: dict[int, list[tuple[float, ...]]] = {}
+    for n in range(len(figure.claims)):
+        if (ladder := rungs(n, 3)) not in measured.values():
+            measured[n] = ladder
+    bounds = [rungs(n, 4) for n in range(len(figure.claims))]
+    seen = [values for ladder in measured.values() for _, *values in ladder]
+    seen += [[mean] for ladder in bounds for _, mean, *_ in ladder]
+    # The range of a mean may reach a decade below it: further down the least of many values would take the axis.
+    floor = _floor([values[0] for values in seen]) / 10
+    y_range = _log_range([max(v, floor) for values in seen for v in values] or [1.0])
+
+    fig, (ax,) = _panels([""], height=4.6)
+    ax.set(xscale="log", yscale="log", xlim=_log_range(places), ylim=y_range)
+    for n, ladder in measured.items():
+        at = [x for x, *_ in ladder]
+        mean, low, high = ([max(rung[k], floor) for rung in ladder] for k in (1, 2, 3))
+        # The mean of equal numbers may round to just beside them.
+        spread = [[max(a - b, 0.0) for a, b in zip(*pair, strict=True)] for pair in ((mean, low), (high, mean))]
+        label = "measured" if len(measured) == 1 else f"measured: {figure.claims[n]}"
+        words, fitted = _slope(ladder, x_floor)
+        ax.plot(*fitted, color=GREY, linewidth=1, linestyle=":")
+        ax.errorbar(at, mean, spread, fmt="none", color="black", elinewidth=1, capsize=3)
+        ax.plot(
+            at,
+            mean,
+            label=_label(f"{label}, mean and range: {words}"),
+            color="black",
+            marker=MARKERS[n % 7],
+            markersize=6,
+            linestyle="",
+        )
+    for n, ladder in enumerate(bounds):
+        colour, marker = _look(n)
+        ax.plot(
+            [x for x, *_ in ladder],
+            [max(mean, floor) for _, mean, *_ in ladder],
+            label=_label(f"bound: {figure.claims[n]}: {_slope(ladder, x_floor)[0]}"),
+            color=colour,
+            marker=marker,
+            markersize=5,
+            markerfacecolor="white",
+            linestyle=DASHES[n % 7],
+            linewidth=1.4,
+        )
+    _log_ticks(ax.xaxis, _log_range(places))
+    _log_ticks(ax.yaxis, y_range)
+    if len(places) <= 8 and min((b / a for a, b in pairwise(places)), default=1) ** 16 > places[-1] / places[0]:
+        ax.set_xticks(places, [number(x) for x in places])
+    _mark_floor(ax, floor, y=any(v < floor for values in seen for v in values))
+    _mark_floor(ax, x_floor, x=any(r[2] < x_floor for r in finite))
+    _finish(fig, [ax], figure, len(rows) - len(finite), len(rows))
+    return fig
+
+
+def _slope(ladder: Sequence[tuple[float, ...]], x_floor: float) -> tuple[str, tuple[list[float], list[float]]]:
+    """The slope of log mean against log x by least squares, in words, with the 95 % t interval from the scatter about
+    the line; and the ends of the line. Rungs that stand at a floor have no place on the line."""
+    points = [(math.log(x), math.log(mean)) for x, mean, *_ in ladder if x > x_floor and mean > 0]
+    if len(points) < 3:
+        return "no slope from fewer than 3 points", ([], [])
+    x, y = zip(*points, strict=True)
+    slope, half = map(float, slope_interval(x, y, 0.05))
+    fitted = [math.exp(_mean(y) + slope * (v - _mean(x))) for v in (x[0], x[-1])]
+    some = "" if len(points) == len(ladder) else f" over {len(points)} of {len(ladder)} points"
+    # Rounded first, so that a slope of 0 does not show the rounding of the logarithms.
+    said, low, high = (number(round(v, 9), 3) for v in (slope, slope - half, slope + half))
+    words = f"slope {said}{some}, 95% in [{low}, {high}]"
+    return words, ([math.exp(x[0]), math.exp(x[-1])], fitted)
+
+
+def _heat(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]]]) -> Any:
+    """The mean of what is measured in the cells of two quantities, all families together, and over it the mean bound
+    of each column. Where a column's bound is not finite the curve has a gap."""
+    import numpy as np
+    from matplotlib.colors import LogNorm
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    (name,) = figure.claims
+    rows = [row for family_rows in data.values() for row in family_rows]
+    finite = [r for r in rows if all(map(_drawable, r[2:5]))]
+    scales, edges = [], []
+    for k in (2, 3):
+        values = sorted({r[k] for r in finite}) or [0.0]
+        scales.append("log" if _is_ladder(values) else "linear")
+        edges.append(_edges(values, _is_ladder(values)))
+    cells: dict[tuple[int, int], list[float]] = {}
+    columns: dict[int, list[list[float]]] = {}
+    for row in finite:
+        column, line = (_cell(e, v) for e, v in zip(edges, row[2:4], strict=True))
+        cells.setdefault((line, column), []).append(row[4])
+        columns.setdefault(column, []).append(row)
+    means = np.full((len(edges[1]) - 1, len(edges[0]) - 1), math.nan)
+    for place, values in cells.items():
+        means[place] = _mean(values)
+
+    fig, (ax,) = _panels([""], height=4.8)
+    ax.grid(visible=False)
+    mesh = ax.pcolormesh(
+        *edges,
+        means,
+        cmap="cividis",  # perceptually uniform, and nearly the same for colour-blind readers
+        norm=LogNorm() if _is_ladder(sorted(map(_mean, cells.values())) or [0.0]) else None,
+        rasterized=means.size > DENSE,
+    )
+    ranges = [(e[0], e[-1]) for e in edges]
+    ax.set(xscale=scales[0], yscale=scales[1], xlim=ranges[0], ylim=ranges[1])
+    for axis, scale, limits in zip((ax.xaxis, ax.yaxis), scales, ranges, strict=True):
+        if scale == "log":
+            _log_ticks(axis, limits)
+    symbol, meaning = theorem.symbols.get(theorem.claim(name).measured, (latex_name(theorem.claim(name).measured), ""))
+    fig.colorbar(mesh, ax=ax, label=_label(f"mean of $`{symbol}`$" + (f", {meaning}" if 0 < len(meaning) < 40 else "")))
+    if len(cells) < means.size:
+        ax.patch.set(**EMPTY)
+        ax.add_patch(Rectangle((edges[0][0], edges[1][0]), 0, 0, label="no instance", **EMPTY))  # for the legend
+
+    curve = [(_mean([r[2] for r in columns[k]]), _mean([r[5] for r in columns[k]])) for k in sorted(columns)]
+    inside = sum(ranges[1][0] <= bound <= ranges[1][1] for _, bound in curve)
+    some = "" if inside == len(curve) else f", shown at {inside} of {len(curve)} columns"
+    ax.plot(
+        [x for x, _ in curve],
+        [bound if _drawable(bound) else math.nan for _, bound in curve],
+        label=_label(f"bound: {name}{some}"),
+        color=FORBIDDEN,
+        marker="o",
+        markersize=4,
+        linewidth=2,
+        path_effects=[withStroke(linewidth=4, foreground="white")],
+    )
+    _finish(fig, [ax], figure, len(rows) - len(finite), len(rows))
     return fig
 
 
@@ -272,22 +430,22 @@ def _diagonal(ax: Any, claim: Claim, x_range: tuple[float, float], y_range: tupl
 
 
 def _beside(ax: Any, place: tuple[float, float], text: str, **options: Any) -> None:
-    from matplotlib.patheffects import withStroke
-
-    halo = [withStroke(linewidth=3, foreground="white")]
-    ax.text(*place, text, fontsize=9, zorder=6, path_effects=halo, **options)
+    # A halo around the letters would draw each of them anew, 20 kB for a few words; a pale box costs nothing.
+    box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0}
+    ax.text(*place, text, fontsize=9, zorder=6, bbox=box, **options)
 
 
 def _mark_floor(ax: Any, floor: float, x: bool = False, y: bool = False) -> None:
     """The place where values of 0 or less, or too small for the axis, stand on a logarithmic axis."""
     line = {"color": GREY, "linewidth": 1.0, "linestyle": ":"}
-    note = {"text": f"0, or below {floor:.0e}", "va": "top", "color": GREY}
+    text = f"0, or below {floor:.0e}"
     if y:
         ax.axhline(floor, **line)
-        _beside(ax, (0.01, floor), transform=ax.get_yaxis_transform(), **{**note, "va": "bottom"})
+        _beside(ax, (0.01, floor), text, transform=ax.get_yaxis_transform(), va="top", color=GREY)
     if x:
         ax.axvline(floor, **line)
-        _beside(ax, (floor, 0.99), transform=ax.get_xaxis_transform(), rotation=90, **note)
+        place = {"transform": ax.get_xaxis_transform(), "ha": "right", "va": "center", "rotation": 90}
+        _beside(ax, (floor, 0.5), text, color=GREY, **place)
 
 
 def _finish(fig: Any, panels: Sequence[Any], figure: Figure, missing: int, total: int) -> None:
@@ -331,6 +489,36 @@ def _floor(values: Sequence[float], decades: float = 300) -> float:
     largest."""
     least = min((v for v in values if v > 0), default=1.0) / 3
     return max(least, 1e-300, max(values, default=0.0) * 10**-decades)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _is_ladder(values: Sequence[float]) -> bool:
+    """Sorted values that ask for a logarithmic axis: they span decades, and not in even steps."""
+    return 1e-300 < values[0] < values[-1] / 50 and values[(len(values) - 1) // 2] < values[-1] / 4
+
+
+def _edges(values: Sequence[float], log: bool) -> list[float]:
+    """The edges of the cells of sorted, distinct values: midway between neighbours, or of :data:`CELLS` equal cells
+    when there are more than :data:`FEW` values."""
+    places = [math.log(v) for v in values] if log else values
+    if len(places) > FEW:
+        width = (places[-1] - places[0]) / CELLS
+        edges = [places[0] + n * width for n in range(CELLS + 1)]
+    elif len(places) > 1:
+        middle = [(a + b) / 2 for a, b in pairwise(places)]
+        edges = [2 * places[0] - middle[0], *middle, 2 * places[-1] - middle[-1]]
+    else:
+        half = max(1.0, abs(places[0])) / 2
+        edges = [places[0] - half, places[0] + half]
+    return [math.exp(min(max(e, -700.0), 700.0)) for e in edges] if log else edges
+
+
+def _cell(edges: Sequence[float], value: float) -> int:
+    """The number of the cell that a value is in; the outermost cells have no outer end."""
+    return bisect_right(edges, value, 1, len(edges) - 1) - 1
 
 
 def _log_range(values: Sequence[float]) -> tuple[float, float]:

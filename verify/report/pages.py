@@ -22,6 +22,13 @@ from verify.report.text import cell, plain
 
 RELATIONS = {"<=": r"\le", ">=": r"\ge", "==": "="}
 BREAKS = {"<=": "exceeds", ">=": "falls below", "==": "differs from"}
+WORDINGS = {
+    "false": "false wording",
+    "misprint": "misprint",
+    "incomplete": "incomplete wording",
+    "loose": "loose wording",
+    None: "wording",
+}
 PRINTED = 10  # the longest axis of an array of a witness that is printed
 RULES = {
     "every instance": "one decided instance on the wrong side of the bound, at any step, refutes the claim.",
@@ -47,6 +54,8 @@ def write_page(theorem: Theorem, results: Sequence[Result], out: Path) -> Path:
     page = folder / "README.md"
     _write(page, _render("theorem.md.j2", _theorem_page(theorem, results, folder)))
     records = [{"title": theorem.title, **r.to_json(), "machine": r.machine} for r in results]
+    for claim in (c for record in records for c in record["claims"]):
+        claim["grade"] = theorem.claim(claim["name"]).grade
     _write(folder / "result.json", _json(records if len(records) > 1 else records[0]))
     return page
 
@@ -79,11 +88,12 @@ def _theorem_page(theorem: Theorem, results: Sequence[Result], folder: Path) -> 
     latex = {name: symbol for name, (symbol, _) in theorem.symbols.items()}
     settings = [{**r.params, "seed": r.seed, "backend": r.backend, "dtype": r.dtype} for r in results]
     varying = [name for name in settings[0] if len({repr(s.get(name)) for s in settings}) > 1]
-    labels = [", ".join(f"{name} = {_setting(s[name])}" for name in varying) for s in settings]
+    labels = [", ".join(f"{name} = {text.value(s[name])}" for name in varying) for s in settings]
     numbers = {claim.name: f"C{n}" for n, claim in enumerate(theorem.claims, 1)}
     return {
         "title": plain(theorem.title),
         "headline": _headline(results, labels, numbers),
+        "answers": _answers(results, labels),
         "statement": theorem.docstring,
         "sources": [_source(s) for s in theorem.sources],
         "symbols": [(symbol, meaning) for symbol, meaning in theorem.symbols.values()],
@@ -100,7 +110,7 @@ def _theorem_page(theorem: Theorem, results: Sequence[Result], folder: Path) -> 
             for label, result in zip(labels, results, strict=True)
         ],
         "varying": varying,
-        "settings": [[_setting(s[name]) for name in varying] for s in settings],
+        "settings": [[text.value(s[name]) for name in varying] for s in settings],
         "claims": [
             _claim(theorem, claim, numbers[claim.name], results, labels, latex, folder) for claim in theorem.claims
         ],
@@ -144,6 +154,14 @@ def _headline(results: Sequence[Result], labels: Sequence[str], numbers: Mapping
         "points": len(results),
         "problems": problems,
     }
+
+
+def _answers(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str, Sequence[tuple[str, str]]]]:
+    """What was found for the user's data: the points, empty where it is the same at all, and name and value."""
+    seen: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for result, label in zip(results, labels, strict=True):
+        seen.setdefault(tuple((name, text.value(found)) for name, found in result.answer.items()), []).append(label)
+    return [("; ".join(at) if len(seen) > 1 else "", rows) for rows, at in seen.items() if rows]
 
 
 def _claim(
@@ -264,17 +282,10 @@ def _parameters(theorem: Theorem, settings: Sequence[Mapping[str, Any]]) -> list
     meanings = {"seed": "of the random streams", "backend": "array library", "dtype": "of the batches"}
     rows = []
     for name in settings[0]:
-        values = ", ".join(dict.fromkeys(_setting(s[name]) for s in settings))
+        values = ", ".join(dict.fromkeys(text.value(s[name]) for s in settings))
         meaning = meanings.get(name, "") if name not in fields else fields[name].description or ""
         rows.append((name, values, meaning))
     return rows
-
-
-def _setting(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_setting, value)) + "]"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return text.number(value, 6) if is_number else str(value)
 
 
 def _evidence(theorem: Theorem, evidence: Evidence, numbers: Mapping[str, str]) -> list[tuple[str, str, Tally, str]]:
@@ -308,7 +319,14 @@ def _draw(theorem: Theorem, results: Sequence[Result], folder: Path) -> list[dic
         data = pooled.figures.get(figure.name, {})
         if any(data.values()):
             figures.save(figures.draw(figure, theorem, data), path)
-        drawn.append({"name": figure.name, "caption": figure.caption, "file": path.name if any(data.values()) else ""})
+        drawn.append(
+            {
+                "name": figure.name,
+                "caption": figure.caption,
+                "file": path.name if any(data.values()) else "",
+                "over": f" {'The tightest of' if figure.kind == 'curves' else 'Over'} all points.",
+            }
+        )
     return drawn
 
 
@@ -326,24 +344,56 @@ def _machine(results: Sequence[Result]) -> list[tuple[str, str]]:
 def _index_row(name: str, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What the index says of one theorem, over all its points."""
     claims = [c for record in records for c in record["claims"]]
-    wordings: dict[str, bool] = {}
-    controls: dict[str, bool] = {}
-    for c in claims:
-        if c["expects"] == "refuted":
-            group = controls if c["origin"] == "control" else wordings
-            group[c["name"]] = group.get(c["name"], False) or c["verdict"] == "violated"
     ratios = [c["ratio_max"] for c in claims if c["origin"] == "source" and c["ratio_max"] is not None]
+    points = [f"at {_count(len(records), 'point')}"] if len(records) > 1 else []
     return {
         "name": name,
         "title": records[0]["title"],
         "as_expected": all(record["as_expected"] for record in records),
-        "points": len(records),
         "instances": sum(sum(record["instances"].values()) for record in records),
-        "verdicts": Counter(c["verdict"] for c in claims),
+        "found": [*_statements(claims), *_refuted(claims), *points],
         "ratio": max(ratios, default=math.nan),
-        "wordings": (sum(wordings.values()), len(wordings)),
-        "controls": (sum(controls.values()), len(controls)),
     }
+
+
+def _statements(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """In words: how the claims that should hold fared, each by its worst verdict over the points."""
+    words = ("violated", "vacuous", "undecided", "no violation")
+    worst: dict[str, str] = {}
+    for c in claims:
+        if c["expects"] == "holds":
+            worst[c["name"]] = min(c["verdict"], worst.get(c["name"], words[-1]), key=words.index)
+    found = []
+    for word in words:
+        names = [name for name, verdict in worst.items() if verdict == word]
+        statements = _count(len(names), "statement")
+        if names and word == words[-1]:
+            cases = sum(c["decided"] for c in claims if c["name"] in names)
+            found.append(f"{statements} without a violation in {_count(cases, 'case')}")
+        elif names:
+            found.append(f"**{statements} {word}**")
+    return found
+
+
+def _refuted(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """In words: how many of the claims that should be refuted were, at some point, by their grade."""
+    groups: dict[str, dict[str, bool]] = {}
+    for c in claims:
+        if c["expects"] == "refuted":
+            kind = "control" if c["origin"] == "control" else WORDINGS[c["grade"]]
+            group = groups.setdefault(kind, {})
+            group[c["name"]] = group.get(c["name"], False) or c["verdict"] == "violated"
+    found = []
+    for kind in (*WORDINGS.values(), "control"):
+        if kind in groups:
+            caught, of = sum(groups[kind].values()), len(groups[kind])
+            some = "" if caught == of else f"{caught} of "
+            found.append(f"{some}{_count(of, kind)} {'caught' if kind == 'control' else 'refuted'}")
+    return found
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{text.number(n)} {noun}{'' if n == 1 else 's'}"
 
 
 # ------------------------------------------------------------------------------------------ the files

@@ -6,14 +6,15 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
 from verify.engine.result import ClaimResult, Result
-from verify.report.text import number, ratio
+from verify.report.text import number, ratio, value
 
 HEADINGS = ("", "claim", "origin", "verdict", "decided", "violated", "undecided", "ratio", "could have noticed")
 NUMBERS = range(4, 8)  # the columns that are set flush right
 
 
 def table(result: Result) -> str:
-    """One line for each claim: ✓ where the verdict is the expected one, ✗ where it is not."""
+    """One line for each claim: ✓ where the verdict is the expected one, ✗ where it is not; below, what was found for
+    the user's data."""
     rows = [HEADINGS, *(_row(c) for c in result.claims)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = []
@@ -23,6 +24,10 @@ def table(result: Result) -> str:
             for n, (text, w) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
+    if result.answer:
+        widest = max(map(len, result.answer))
+        lines += ["", "your data"]
+        lines += [f"   {name.ljust(widest)}  {value(found)}" for name, found in result.answer.items()]
     return "\n".join(lines)
 
 

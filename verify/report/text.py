@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 GREEK = re.compile("alpha|beta|gamma|delta|epsilon|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|psi|omega")
+LISTED = 24  # entries of a list that are written
 VERBATIM = re.compile(r"(\$`[^`]*`\$|`[^`]*`)")  # inline mathematics, as GitHub reads it, and code
 
 
@@ -47,6 +48,15 @@ def apart(a: float | None, b: float | None) -> tuple[str, str]:
         return entry(a), entry(b)
     digits = next((n for n in range(6, 17) if f"{a:.{n}g}" != f"{b:.{n}g}"), 17)
     return f"{a:.{digits}g}", f"{b:.{digits}g}"
+
+
+def value(x: Any) -> str:
+    """A setting or an answer: numbers to six digits, a list in brackets, by its first :data:`LISTED` entries."""
+    if isinstance(x, list | tuple):
+        more = [f"… {number(len(x))} in all"] if len(x) > LISTED else []
+        return f"[{', '.join([*map(value, x[:LISTED]), *more])}]"
+    is_number = x is None or (isinstance(x, int | float) and not isinstance(x, bool))
+    return number(x, 6) if is_number else str(x)
 
 
 def latex_number(text: str) -> str:
