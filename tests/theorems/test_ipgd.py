@@ -84,7 +84,8 @@ def test_a_projector_whose_iterates_leave_its_range():
 
 
 @pytest.mark.parametrize(
-    ("n", "sigma", "delta", "ratio"), [(20, 0.02, 0.16128, 1.010), (20, 0.002, 0.203, 1.057), (100, 0.02, 0.16128, 1.146)]
+    ("n", "sigma", "delta", "ratio"),
+    [(20, 0.02, 0.16128, 1.010), (20, 0.002, 0.203, 1.057), (100, 0.02, 0.16128, 1.146)],
 )
 def test_the_tilted_line_in_other_sizes(n, sigma, delta, ratio):
     judged = judge(THEOREM, tilted_line(n, sigma, delta))
@@ -178,10 +179,11 @@ def test_what_is_proved_holds_in_every_family(family):
 
 
 def test_a_violation_needs_a_certified_rate():
-    """Where PMP is no contraction the upper end of the rate is 1: errors above the slide's bound are undecided then."""
-    open_, closed = (draw(THEOREM, f"coordinates, noisy{more}", 64) for more in ("", ", m = 2d"))
+    """Where PMP is no contraction its rate may be 1 for all that the batch knows: an error above the slide's bound is
+    a lead there, and no violation."""
+    judged = draw(THEOREM, "coordinates, noisy", 64)
     claim = "slide: no noise term"
-    above = open_.ratio(claim) > 1
-    assert (open_.quantities["rho"].upper[above] >= 1).any()
-    assert {"undecided"} <= set(open_.words(claim)) <= {"undecided", "holds", "mu <= 2/|A|^2"}
-    assert "violated" in closed.words(claim)
+    outside = judged.ratio(claim) > 1
+    found = [word for word, beyond in zip(judged.words(claim), outside, strict=True) if beyond]
+    assert "undecided" in found
+    assert set(found) <= {"undecided", "mu <= 2/|A|^2"}

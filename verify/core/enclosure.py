@@ -135,16 +135,23 @@ def enclose(x: Any, like: Array) -> Enclosure:
         return x
     xp = namespace(like)
     if not is_array(x):
-        number = Enclosure.exact(xp.asarray(float(x), dtype=like.dtype, device=like.device))
-        held = float(x) == x and (math.frexp(x)[0] * 2 / eps(like)).is_integer()
-        return number if held else number._outward()
-    cast = Enclosure.exact(xp.astype(x, like.dtype))
+        number = xp.asarray(float(x), dtype=like.dtype, device=like.device)
+        size = abs(float(x))
+        short = (math.frexp(size)[0] * 2 / eps(like)).is_integer()
+        held = float(x) == x and (size == 0 or (short and size >= float(xp.finfo(like.dtype).smallest_normal)))
+        return Enclosure.exact(number) if held else _rounded(number, xp.full_like(number, math.copysign(1, x)))
+    cast = xp.astype(x, like.dtype)
     if x.dtype == like.dtype:
-        return cast
+        return Enclosure.exact(cast)
     whole = xp.isdtype(x.dtype, "integral")
-    held = xp.abs(x) <= int(2 / eps(like)) if whole else xp.astype(cast.value, x.dtype) == x
-    wide = cast._outward()
-    return Enclosure(cast.value, xp.where(held, cast.value, wide.lower), xp.where(held, cast.value, wide.upper))
+    held = xp.abs(x) <= int(2 / eps(like)) if whole else xp.astype(cast, x.dtype) == x
+    wide = _rounded(cast, xp.astype(xp.sign(x), like.dtype))
+    return Enclosure(cast, xp.where(held, cast, wide.lower), xp.where(held, cast, wide.upper))
+
+
+def _rounded(x: Array, sign: Array) -> Enclosure:
+    """The enclosure of a number of this sign that was rounded to ``x``."""
+    return Enclosure(x, *_range(list(around_underflow(x, sign))))._outward()
 
 
 def around_underflow(x: Array, sign: Array) -> tuple[Array, Array]:

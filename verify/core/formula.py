@@ -45,7 +45,8 @@ def _geom(rho: Array, t: Any) -> Array:
     x = xp.where(near, 0.5 * one, rho)
     zero = x <= 0
     safe = xp.where(zero, 0.5 * one, x)
-    logarithm = xp.where(safe < 0.5, xp.log(safe), xp.log1p(safe - 1))
+    small = safe < 0.5
+    logarithm = xp.where(small, xp.log(safe), xp.log1p(xp.where(small, -0.5 * one, safe - 1)))
     terms = -xp.expm1(t * logarithm) / (1 - safe)
     count = t * one
     at_zero = xp.where(count >= 1, xp.ones_like(count), count)
@@ -93,12 +94,15 @@ def _exp_enclosure(x: Enclosure) -> Enclosure:
 
 def _pairwise(f: str) -> Callable[[Any, Any], Any]:
     def array(a: Any, b: Any) -> Any:
-        like = a if is_array(a) else b
+        like, number = (a, b) if is_array(a) else (b, a)
         if not is_array(like):
             return max(a, b) if f == "maximum" else min(a, b)
         xp = namespace(like)
-        a, b = (x if is_array(x) else xp.full_like(like, float(x)) for x in (a, b))
-        return getattr(xp, f)(a, b)
+        if is_array(number):
+            return getattr(xp, f)(a, b)
+        if isinstance(number, float) and xp.isdtype(like.dtype, "integral"):
+            like = xp.astype(like, xp.float64)
+        return getattr(xp, f)(like, xp.full_like(like, number))
 
     return array
 

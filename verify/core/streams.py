@@ -117,7 +117,8 @@ class Draw:
         return xp.reshape(xp.astype(bits, xp.float64) * 2.0**-53, (self.size, *shape))
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Array:
-        """Uniforms on [low, high), equal to ``numpy.random.Generator.random`` on [0, 1)."""
+        """Uniforms on [low, high), equal to ``numpy.random.Generator.random`` on [0, 1) in float64; elsewhere a number
+        may round to ``high``."""
         u = self._float64(shape)
         return self.xp.astype(low + (high - low) * u, self.backend.float)
 

@@ -150,34 +150,49 @@ class Replay:
     confirmed: bool
 
 
+def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the file says about the instance, and its arrays."""
+    import numpy as np
+
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
+            about = json.loads(str(data["about"]))
+            x = {name[2:]: data[name] for name in data.files if name.startswith("x_")}
+    except FileNotFoundError:
+        raise WitnessError(f"no such file: {path}") from None
+    except Exception as error:  # a damaged archive raises errors of zipfile, zlib, tokenize and more
+        raise WitnessError(f"{path} is not a witness file: {error}") from error
+    if not isinstance(about, dict) or about.get("format") != 1:
+        found = about.get("format") if isinstance(about, dict) else about
+        raise WitnessError(f"{path} has format {found!r}; this version reads format 1")
+    texts = ("theorem", "claim", "family")
+    if not all(isinstance(about.get(k), str) for k in texts) or not {"params", "instance", "seed"} <= about.keys():
+        raise WitnessError(f"{path} does not say which instance of which theorem it is")
+    return about, x
+
+
 def replay(path: str | Path, theorem_file: str | None = None) -> Replay:
     """Rechecks a saved witness alone. Raises :class:`WitnessError` for a file that is not one.
 
     A witness of a theorem outside the catalogue names the file it came from, but that file is run only when the user
     names it as ``theorem_file``: a witness must not choose what code runs.
     """
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            about = json.loads(str(data["about"]))
-            x = {name[2:]: data[name] for name in data.files if name.startswith("x_")}
-    except FileNotFoundError:
-        raise WitnessError(f"no such file: {path}") from None
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise WitnessError(f"{path} is not a witness file: {error}") from error
-    if about.get("format") != 1:
-        raise WitnessError(f"{path} has format {about.get('format')!r}; this version reads format 1")
+    about, x = _read(path)
     name = about["theorem"]
     if name not in catalogue.names() and theorem_file is None:
         raise WitnessError(f"{path} is of the user's theorem {name}; say theorem={name} to run that file")
     theorem = catalogue.load(theorem_file or name)
-    p = theorem.parameters(**about["params"])
+    if theorem.name != Path(name).stem:
+        raise WitnessError(f"{path} is of the theorem {name}, not of {theorem.name}")
     try:
         claim = theorem.claim(about["claim"])
     except KeyError as error:
         raise WitnessError(str(error.args[0])) from error
-    record = recheck(theorem, p, claim, x)
+    try:
+        p = theorem.parameters(**about["params"])
+        record = recheck(theorem, p, claim, x)
+    except Exception as error:  # the theorem's functions may raise anything on arrays that are not of their shapes
+        raise WitnessError(f"{path} does not fit its theorem: {type(error).__name__}: {error}") from error
     relation = claim.relation
     lines = [
         f"{theorem.name}: {claim.name} ({claim.origin})",

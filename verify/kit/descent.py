@@ -19,6 +19,18 @@ def gradient_map(A: Array, mu: Array) -> Array:
     return identity - mu[:, None, None] * xp.matmul(xp.matrix_transpose(A), A)
 
 
+def gradient_map_rounding(A: Array, mu: Array) -> Array:
+    """A bound on the error of the computed ``M = I - mu A^T A`` in the Frobenius norm, hence on that of every
+    ``u^T M v`` of unit vectors: (B,).
+
+    An entry of the Gram matrix is a sum of m products, at most m roundings of the product of the magnitudes; its
+    multiple and the difference add one each.
+    """
+    xp = namespace(A)
+    m, d = A.shape[-2:]
+    return eps(A) * ((m + 4) * mu * xp.sum(A * A, axis=(-2, -1)) + d)
+
+
 def largest_eigenvalue_of_gram(A: Array) -> Array:
     """``|A|^2`` for A (B, m, d), from the smaller of the two Gram matrices: (B,)."""
     xp = namespace(A)
