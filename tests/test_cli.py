@@ -237,8 +237,10 @@ def test_a_theorem_that_fails_in_the_run_is_could_not_run_and_costs_no_other(her
 def test_replay_confirms_a_witness(here):
     verify("theorem=means.py", cwd=here, code=0)
     (witness,) = (here / "reports").rglob("*.npz")
-    done = verify("replay", str(witness), cwd=here, code=0)
-    assert "violated" in done.stdout
+    assert "say theorem=means.py" in verify("replay", str(witness), cwd=here, code=2).stderr
+    page = (here / "reports" / "means" / "README.md").read_text()
+    (command,) = [line for line in page.splitlines() if line.startswith("python -m verify replay")]
+    assert "violated" in verify(*command.split()[3:], cwd=here, code=0).stdout
 
 
 def test_replay_of_what_is_no_witness(here):

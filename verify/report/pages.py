@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.core.theorem import Claim, Comparison, Existence, Identity, Mean, Probability, Rate, Theorem
+from verify.engine.catalogue import where
 from verify.engine.evidence import Evidence, Tally
 from verify.engine.result import Result
 from verify.report import figures, text
@@ -193,7 +194,7 @@ def _claim(
         else f"as expected at {sum(c.as_expected for c, _ in seen)} of {len(seen)} points",
         "statement": _statement(claim, latex),
         "where": _source(claim.source) if claim.source else "",
-        "witness": _witness(claim, *witness, latex, folder) if witness else None,
+        "witness": _witness(theorem, claim, *witness, latex, folder) if witness else None,
     }
 
 
@@ -225,7 +226,7 @@ def _statement(claim: Claim, latex: Mapping[str, str]) -> str:
 
 
 def _witness(
-    claim: Claim, witness: Mapping[str, Any], label: str, latex: Mapping[str, str], folder: Path
+    theorem: Theorem, claim: Claim, witness: Mapping[str, Any], label: str, latex: Mapping[str, str], folder: Path
 ) -> dict[str, Any]:
     """A witness in numbers that a reader can check by hand."""
 
@@ -235,6 +236,7 @@ def _witness(
     measured, bound = text.apart(witness["measured"], witness["bound"])
     short = {key: value for key, value in witness["arrays"].items() if _longest(value) <= PRINTED}
     used = {k: v for k, v in witness["quantities"].items() if k != claim.measured}
+    own = [f"theorem={shlex.quote(where(theorem))}"] if where(theorem) != theorem.name else []
     return {
         **witness,
         "label": label,
@@ -243,7 +245,7 @@ def _witness(
         "bound": text.latex_number(bound),
         "arrays": [f"{name(key)} &= {text.latex_array(value)}" for key, value in short.items()],
         "quantities": [f"{name(key)} = {text.latex_number(text.entry(value))}" for key, value in used.items()],
-        "replay": f"python -m verify replay {shlex.quote(_from_here(folder / witness['file']))}",
+        "replay": " ".join(["python -m verify replay", shlex.quote(_from_here(folder / witness["file"])), *own]),
     }
 
 
