@@ -2,6 +2,7 @@ import importlib
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -239,7 +240,7 @@ def test_replay_confirms_a_witness(here):
     (witness,) = (here / "reports").rglob("*.npz")
     assert "say theorem=means.py" in verify("replay", str(witness), cwd=here, code=2).stderr
     page = (here / "reports" / "means" / "README.md").read_text()
-    (command,) = [line for line in page.splitlines() if line.startswith("python -m verify replay")]
+    (command,) = set(re.findall(r"python -m verify replay [^`\n]*", page))
     assert "violated" in verify(*command.split()[3:], cwd=here, code=0).stdout
 
 

@@ -24,7 +24,7 @@ REFUSED = {
     "lambdas and comprehensions": ["lambda: x", "lambda x: x", "[x for x in y]", "{x: y for x in z}", "(x for x in y)"],
     "text": ["'x'", "b'x'", "f'{x}'", "'a' * 3", "\"\"\"x\"\"\""],
     "comparisons and logic": ["x < 1", "x == y", "x in y", "not x", "x and y", "x or y", "x if y else z"],
-    "keywords and stars": ["max(a, b=c)", "max(x, y, key=z)", "sqrt(x, **y)", "max(*x)", "max(**x)", "*x", "min(x, *y)"],
+    "keywords and stars": ["max(x, y, key=z)", "sqrt(x, **y)", "max(*x)", "max(**x)", "*x", "min(x, *y)"],
     "unknown functions": ["sin(x)", "open(x)", "Max(x, y)", "sqrt.sqrt(x)"],
     "wrong arity": ["sqrt()", "sqrt(x, y)", "max(x)", "max(x, y, z)", "geom(x)", "abs(x, y)"],
     "functions as names": ["sqrt", "max + 1", "sqrt(sqrt)", "geom(max, 3)"],
