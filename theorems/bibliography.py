@@ -62,3 +62,66 @@ SHEN2018 = Reference(
     2018,
 )
 OURS = Reference("verify", "the authors of this catalogue", "Proved in this page", "", 2026)
+MOTZKIN1965 = Reference(
+    "motzkin1965",
+    "T. S. Motzkin, E. G. Straus",
+    "Maxima for graphs and a new proof of a theorem of Turan",
+    "Canadian Journal of Mathematics 17",
+    1965,
+)
+BECK2009 = Reference(
+    "beck2009",
+    "A. Beck, M. Teboulle",
+    "A fast iterative shrinkage-thresholding algorithm for linear inverse problems",
+    "SIAM Journal on Imaging Sciences 2(1)",
+    2009,
+)
+TAYLOR2017 = Reference(
+    "taylor2017",
+    "A. B. Taylor, J. M. Hendrickx, F. Glineur",
+    "Exact worst-case performance of first-order methods for composite convex optimization",
+    "SIAM Journal on Optimization 27(3)",
+    2017,
+)
+AMELUNXEN2014 = Reference(
+    "amelunxen2014",
+    "D. Amelunxen, M. Lotz, M. B. McCoy, J. A. Tropp",
+    "Living on the edge: phase transitions in convex programs with random data",
+    "Information and Inference 3(3); arXiv:1303.6672",
+    2014,
+)
+CHANDRASEKARAN2012 = Reference(
+    "chandrasekaran2012",
+    "V. Chandrasekaran, B. Recht, P. A. Parrilo, A. S. Willsky",
+    "The convex geometry of linear inverse problems",
+    "Foundations of Computational Mathematics 12(6); arXiv:1012.0621",
+    2012,
+)
+MCCOY2014 = Reference(
+    "mccoy2014",
+    "M. B. McCoy, J. A. Tropp",
+    "From Steiner formulas for cones to concentration of intrinsic volumes",
+    "Discrete & Computational Geometry 51(4); arXiv:1308.5265",
+    2014,
+)
+GIRYES2016 = Reference(
+    "giryes2016",
+    "R. Giryes, G. Sapiro, A. M. Bronstein",
+    "Deep neural networks with random Gaussian weights: a universal classification strategy?",
+    "IEEE Transactions on Signal Processing 64(13); arXiv:1504.08291",
+    2016,
+)
+GORDON1988 = Reference(
+    "gordon1988",
+    "Y. Gordon",
+    "On Milman's inequality and random subspaces which escape through a mesh in R^n",
+    "Geometric Aspects of Functional Analysis, Lecture Notes in Mathematics 1317",
+    1988,
+)
+DAVIDSON2001 = Reference(
+    "davidson2001",
+    "K. R. Davidson, S. J. Szarek",
+    "Local operator theory, random matrices and Banach spaces",
+    "Handbook of the Geometry of Banach Spaces 1",
+    2001,
+)
