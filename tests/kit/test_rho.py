@@ -14,14 +14,17 @@ from verify.core.arrays import backend, to_numpy
 from verify.kit.cones import L1DescentCone, Subspace
 from verify.kit.rho import (
     ascent_lower,
+    enumerated,
     enumerated_upper,
     lifted_certificate,
     lifted_upper,
     norm_upper,
     rounding,
+    sandwich,
     sandwich_host,
     seeded_lower,
 )
+from verify.kit.sparse_cone import SparseCone
 
 
 def gradient_step(seed: int, d: int, m: int, k: int, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -134,6 +137,65 @@ def test_bilinear_forms(seed):
     assert math.isinf(enumerated_upper(M[None], signs[None])[0])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_pairs_of_faces_give_the_bilinear_value(seed):
+    M, signs = gradient_step(seed, 4, 3, 1 + seed % 2, scale=4.0)
+    upper, v = enumerated(M[None], signs[None])
+    cone = L1DescentCone(signs[None])
+    attained, _ = ascent_lower(M[None], cone, v[:, None, :], 8)
+    exact = bilinear_by_faces(M, signs)
+    assert attained[0] <= upper[0]
+    assert upper[0] - attained[0] <= 1e-10
+    assert attained[0] - 1e-10 <= exact <= upper[0]
+
+
+def test_the_relaxation_may_be_loose_on_a_gaussian_bilinear_form():
+    """A Gaussian draw with mu |A|^2 = 2, d = 4: 0.08 % above rho, which pairs of faces and an independent path give."""
+    A = np.random.default_rng(229).normal(size=(4, 4))
+    M = np.eye(4) - 2 / np.linalg.norm(A, 2) ** 2 * A.T @ A
+    signs = np.asarray([1.0, 0.0, 0.0, 0.0])
+    exact = float(enumerated(M[None], signs[None])[0][0])
+    assert bilinear_by_faces(M, signs) == pytest.approx(exact, abs=1e-9)
+    assert exact * 1.0008 <= lifted_upper(M, signs) <= exact * 1.001
+
+
+def test_the_sandwich_names_its_method():
+    small, big = gradient_step(0, 4, 3, 1), gradient_step(0, 12, 9, 1)
+    assert sandwich(*small).method in ("enumeration of faces", "semidefinite certificate")
+    assert sandwich(*big).method == "semidefinite certificate"
+    assert sandwich(*big, lifted=(0, 0)).method == "spectral norm"
+    for form in (small, big):
+        found = sandwich(*form)
+        assert (found.lower, found.upper) == sandwich_host(*form)
+
+
+def test_sparse_vectors_by_half_spaces():
+    """The exact rate over k-sparse vectors: above every ascent, met by the best, below the bound by spans, and 1 for
+    the identity. Dropping the sign of the half-spaces loses up to a quarter."""
+    rng = np.random.default_rng(7)
+    B, d = 40, 5
+    A = rng.normal(size=(B, 3, d))
+    mu = rng.choice([1.0, 2.0, 4.0], B) / np.linalg.norm(A, 2, axis=(1, 2)) ** 2
+    M = np.eye(d) - mu[:, None, None] * np.swapaxes(A, 1, 2) @ A
+    Z = np.zeros((B, d))
+    Z[:, :2] = rng.normal(size=(B, 2))
+    cone = SparseCone(Z, 2)
+    low, high = cone.rho(M)
+    assert (low <= high).all()
+    assert (high - low).max() <= 1e-11
+    attained, _ = ascent_lower(M, cone, starts(1, B, d, S=60), 60)
+    assert (attained <= high).all()
+    assert np.median(high - attained) <= 1e-9
+    assert (high <= cone.rho_upper(M) + 1e-12).all()
+    assert (cone.rho_upper(M) > 1.05 * high).any()
+    low, high = cone.rho(np.broadcast_to(np.eye(d), (B, d, d)))
+    assert np.abs(low - 1).max() <= 1e-12
+    v = rng.normal(size=(B, 4, d))
+    nearest = cone.project(v)
+    assert np.abs(np.linalg.norm(nearest, axis=-1) - cone.support_function(v)).max() <= 1e-13
+    assert np.abs((nearest * v).sum(-1) - (nearest**2).sum(-1)).max() <= 1e-13
+
+
 def test_bilinear_rho_may_exceed_the_quadratic_form():
     """M = -I on a half-space: v^T M v <= 0 everywhere, while rho = 1 by u = -v on its edge."""
     signs = np.ones(3)
@@ -159,7 +221,52 @@ def test_the_certificate_holds_for_any_multipliers():
         assert lifted_certificate(form, s, Y, np.zeros(q)) == lifted_certificate(form, s, mean, np.zeros(q))
         Y[0, 0, 0], delta = np.nan, np.full(q, np.inf)
         assert lifted_certificate(form, s, Y, delta) >= rho
-    assert math.isinf(lifted_certificate(indefinite, few, np.zeros((1, 7, 7)), np.zeros(3)))
+    # One multiplier on an indefinite form: the shift that makes it semidefinite is paid for twice.
+    least = np.linalg.eigvalsh(indefinite)[0]
+    loose = lifted_certificate(indefinite, few, np.zeros((1, 7, 7)), np.zeros(3))
+    assert loose >= cases[1][3] - 2 * least - 1e-12 > cases[1][3]
+    assert math.isinf(lifted_certificate(np.full((4, 4), np.nan), few, np.zeros((1, 7, 7)), np.zeros(3)))
+    assert math.isinf(lifted_certificate(M, signs, np.full((1, 11, 11), 1e308), np.zeros(5)))
+
+
+def test_a_certificate_is_a_true_bound_of_an_eigenvalue_known_exactly():
+    """Full support, no multiplier: the bound is the largest eigenvalue, here a double that is met to a few of its
+    neighbours from above; a sloppy 1e-9 less in the evaluation would show."""
+    for top in (0.1, 1 / 3, 5.0, 1e-8, 1e8):
+        M = top * np.diag([1.0, 0.5, 1.0])
+        bound = lifted_certificate(M, np.ones(3), np.zeros((1, 1, 1)), np.zeros(0))
+        assert top <= bound <= top * (1 + 1e-13)
+
+
+def test_the_certificate_against_exact_rational_arithmetic():
+    """With multipliers of doubles the block is a rational matrix: bound I - K is positive definite by exact pivots."""
+    from fractions import Fraction
+
+    rng = np.random.default_rng(3)
+    M, signs = gradient_step(2, 4, 3, 1)
+    Y, delta = rng.uniform(0, 0.1, size=(7, 7)), rng.normal(size=3) / 10
+    Y = (Y + Y.T) / 2
+    bound = lifted_certificate(M, signs, Y[None], delta)
+    lift = np.zeros((4, 7))
+    on = int(np.flatnonzero(signs)[0])
+    off = [j for j in range(4) if j != on]
+    lift[on, 0] = 1.0
+    for i, j in enumerate(off):
+        lift[j, 1 + i], lift[j, 4 + i] = 1.0, -1.0
+    G = np.eye(7, 7, 1)
+    G[-1] = -np.concatenate([signs[on : on + 1], np.ones(6)])
+    exact = np.vectorize(Fraction)
+    form = exact((M + M.T) / 2)
+    K = exact(lift.T) @ form @ exact(lift) + exact(G.T) @ exact(Y) @ exact(G)
+    for i in range(3):
+        K[1 + i, 4 + i] += Fraction(delta[i])
+        K[4 + i, 1 + i] += Fraction(delta[i])
+    pivots = exact(np.eye(7)) * Fraction(bound) - K
+    for i in range(7):
+        assert pivots[i, i] > 0
+        for j in range(i + 1, 7):
+            pivots[j] = pivots[j] - pivots[i] * (pivots[j, i] / pivots[i, i])
+    assert bound <= np.linalg.eigvalsh(K.astype(float))[-1] + 1e-12
 
 
 def test_unclipped_multipliers_would_fall_below():

@@ -1,0 +1,92 @@
+"""The rate from the Gaussian width, for the two step sizes of the tutorial, and the numbers behind the bounds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from judge import draw
+
+from theorems.inverse_problems import _gaussian
+from theorems.inverse_problems.pgd_step_large import THEOREM as LARGE
+from theorems.inverse_problems.pgd_step_small import THEOREM as SMALL
+from verify.kit import widths
+
+
+def test_the_width_lies_between_its_ends():
+    """delta - 1 <= omega^2 <= delta <= d psi; with k = d = 1 the cone is a half-line and omega = E max(g, 0)."""
+    for d, k in ((1, 1), (20, 1), (100, 2), (200, 4)):
+        value, low, high = _gaussian.width_ends(d, k)
+        assert low <= value <= high
+        assert high - low <= 0.13
+        assert high**2 <= widths.l1_dimension(d, k).upper * (1 + 1e-9)
+    value, low, high = _gaussian.width_ends(1, 1)
+    assert low <= 1 / math.sqrt(2 * math.pi) <= high
+
+
+def test_small_step_by_hand():
+    """At m = 80, d = 100: the bound is 1 - ((b - omega - 2)/(sqrt 80 + 10 + 2))^2."""
+    judged = draw(SMALL, "slide's step", 4)
+    b, omega = judged.best("b")[0], judged.best("omega")[0]
+    assert b == pytest.approx(math.sqrt(80) * (1 - 1 / 320), abs=1e-4)
+    bound = SMALL.claim("ascent value, t = 2").bound({k: judged.best(k) for k in ("b", "omega", "m", "d")})
+    assert bound[0] == pytest.approx(1 - ((b - omega - 2) / (math.sqrt(80) + 12)) ** 2)
+
+
+def test_the_certified_family_is_decided_at_both_ends():
+    judged = draw(SMALL, "certified", 12)
+    rate = judged.quantities["rho"]
+    assert ((rate.upper - rate.lower) / (1 - rate.upper) <= 1e-6).all()
+    assert set(judged.words("certified, t = 2")) <= {"holds", "violated"}
+
+
+def test_without_the_square_the_formula_is_of_another_order():
+    """Along m at d = 100 the gap over the squared formula stays near 1, over the slide's it grows."""
+    ratios = {}
+    for family in ("m = 40", "m = 300"):
+        judged = draw(SMALL, family, 16)
+        values = {k: judged.best(k) for k in ("b", "omega", "m", "d")}
+        gap = judged.best("gap").mean()
+        squared, printed = (
+            SMALL.claim(name).bound(values).mean()
+            for name in ("order of the gap, with the square", "slide: order of the gap")
+        )
+        ratios[family] = gap / squared, gap / printed
+    assert all(0.85 < squared < 1.25 for squared, _ in ratios.values())
+    assert ratios["m = 300"][1] > 3 * ratios["m = 40"][1]
+
+
+def test_the_slides_step_pays_for_an_indefinite_form():
+    judged = draw(SMALL, "slide's step", 24)
+    assert (judged.best("over") > 0).any()
+    assert set(judged.words("ascent value, t = 2")) == {"mu = 1/|A|^2"}
+    assert judged.words("ascent value, any step, t = 2").count("holds") >= 20
+
+
+def test_near_the_transition_the_rate_is_one_at_times():
+    judged = draw(SMALL, "near the transition", 24)
+    rate = judged.best("attained")
+    assert 4 <= (rate > 1 - 1e-3).sum() < 24
+    assert (rate <= 1).all()
+
+
+def test_a_subspace_has_a_rate_near_two_a_plus_a_square():
+    judged = draw(LARGE, "subspace, r = 80", 16)
+    a = judged.best("a")
+    assert a == pytest.approx(np.full(16, widths.gaussian_length(80) / 40))
+    assert judged.best("rho") / (2 * a + a**2) == pytest.approx(np.ones(16), abs=0.2)
+    assert judged.words("subspace, t = 2").count("holds") == 16
+    assert judged.words("constant 1.5").count("violated") == 16
+
+
+def test_below_the_squared_width_the_square_takes_over():
+    few, more = (draw(LARGE, f"subspace, m = {m}", 16).best("rho").mean() for m in (2, 32))
+    assert few / more > 6  # first order would be 4
+
+
+def test_the_cone_has_a_constant_near_two():
+    judged = draw(LARGE, "cone, m = 800", 4)
+    ratio = judged.best("attained") / judged.best("a")
+    assert ((ratio > 1.4) & (ratio < 2.5)).all()
+    assert judged.words("cone, ascent value, t = 2.5") == ["holds"] * 4
