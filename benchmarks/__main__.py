@@ -25,8 +25,8 @@ SECTIONS = (
     ),
     (
         "The rate of projected gradient descent between its ends",
-        "Sandwiches of rho on the l1 descent cone, one BLAS thread: the attained lower end, and the certified upper end "
-        "in ball arithmetic. The rivals are SciPy's SLSQP from the same starts and the relaxation compiled anew by "
+        "Sandwiches of rho on the l1 descent cone, one BLAS thread: the attained lower end, and the certified upper "
+        "end in ball arithmetic. The rivals are SciPy's SLSQP from the same starts and the relaxation compiled anew by "
         "CVXPY for each instance, which gives no certificate.",
         rho.table,
     ),

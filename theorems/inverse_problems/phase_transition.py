@@ -39,7 +39,8 @@ $`a_\eta=\sqrt{8\log(4/\eta)}`$, recovery succeeds with probability at least $`1
 $`m\ge\delta+a_\eta\sqrt d`$ and at most $`\eta`$ when $`m\le\delta-a_\eta\sqrt d`$. It says something only where
 $`a_\eta\sqrt d<\min(\delta,d-\delta)`$: with $`\eta=\frac12`$ from $`d=67`$ on where $`\delta=d/2`$, and from about
 $`d=400`$ on where $`k/d=0.05`$. The family with a larger $`d`$ is there for it; `large_d=1000 large_k=50 batch=8` takes
-it further. The mean is a corollary of the kinematic formula that we have not found stated.
+it further, at about a second for each matrix. The mean is a corollary of the kinematic formula that we have not found
+stated.
 
 **How it is checked.** $`m_*`$ is found by bisection with exact decisions: a recovery by a dual vector that is strictly
 feasible off the support, a failure by a vector of the kernel in the interior of $`C`$, both with room for what
