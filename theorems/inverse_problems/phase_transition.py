@@ -279,12 +279,13 @@ THEOREM = Theorem(
             "transition",
             "heat",
             ("failures over all m",),
-            "Failures of recovery over (k, m), d times their frequency: a column's mean is the height of the curve, "
-            "up to one row.",
+            "Success of recovery over (k, m): it sets in at the statistical dimension, drawn as its upper bound and a "
+            "half row.",
             x="non-zeros k",
             y="rows m",
             against="k",
             across="m",
+            colour="succeeds",
         ),
         Figure(
             "critical",

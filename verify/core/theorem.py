@@ -192,8 +192,8 @@ class Figure:
     ``curves``: measured and the bounds of ``claims`` along the steps, on the instance of ``family`` on which the
     first claim is tightest.
     ``ladder``: means of measured and bound of ``claims`` against the quantity ``against``, log-log, with fitted slopes.
-    ``heat``: the mean of measured of the one claim over cells (``against``, ``across``), the bound drawn as a curve of
-    ``across`` over ``against``.
+    ``heat``: the mean of ``colour`` (a quantity; by default what the one claim measures) over cells (``against``,
+    ``across``), the claim's bound drawn as a curve of ``across`` over ``against``.
     """
 
     name: str
@@ -204,6 +204,7 @@ class Figure:
     y: str
     against: str | None = None
     across: str | None = None
+    colour: str | None = None
     family: str | None = None
 
 

@@ -274,9 +274,10 @@ def _figures(
 def _rows(figure: Figure, start: int, decided: Mapping[str, Outcomes], values: Mapping[str, Any]) -> list[list[float]]:
     """A row for each eligible instance and claim: instance, number of the claim, and what the kind of figure shows.
 
-    cloud: measured, bound. ratio: against, ratio. ladder: against, measured, bound. heat: against, across, measured,
-    bound.
+    cloud: measured, bound. ratio: against, ratio. ladder: against, measured, bound. heat: against, across, colour (or
+    measured), bound.
     """
+    colour = None if figure.colour is None else _column(values[figure.colour])
     axes = [_column(values[name]) for name in (figure.against, figure.across) if name is not None]
     rows = []
     for number, name in enumerate(figure.claims):
@@ -284,6 +285,8 @@ def _rows(figure: Figure, start: int, decided: Mapping[str, Outcomes], values: M
         for i in range(min(len(out.missed), CLOUD - start)):
             if out.missed[i] < 0:
                 shown = [out.ratio[i]] if figure.kind == "ratio" else [out.measured[i], out.bound[i]]
+                if colour is not None:
+                    shown[0] = colour[i % len(colour)]
                 rows.append([start + i, number, *(float(a[i % len(a)]) for a in axes), *map(float, shown)])
     return sorted(rows)
 

@@ -296,7 +296,7 @@ def _slope(ladder: Sequence[tuple[float, ...]], x_floor: float) -> tuple[str, tu
 
 
 def _heat(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]]]) -> Any:
-    """The mean of what is measured in the cells of two quantities, all families together, and over it the mean bound
+    """The mean of a quantity in the cells of two others, all families together, and over it the mean bound
     of each column. Where a column's bound is not finite the curve has a gap."""
     import numpy as np
     from matplotlib.colors import LogNorm
@@ -335,7 +335,8 @@ def _heat(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]]
     for axis, scale, limits in zip((ax.xaxis, ax.yaxis), scales, ranges, strict=True):
         if scale == "log":
             _log_ticks(axis, limits)
-    symbol, meaning = theorem.symbols.get(theorem.claim(name).measured, (latex_name(theorem.claim(name).measured), ""))
+    shown = figure.colour or theorem.claim(name).measured
+    symbol, meaning = theorem.symbols.get(shown, (latex_name(shown), ""))
     fig.colorbar(mesh, ax=ax, label=_label(f"mean of $`{symbol}`$" + (f", {meaning}" if 0 < len(meaning) < 40 else "")))
     if len(cells) < means.size:
         ax.patch.set(**EMPTY)
