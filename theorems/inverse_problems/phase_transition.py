@@ -266,7 +266,7 @@ THEOREM = Theorem(
         "critical": ("m_*", "smallest number of rows that recover"),
         "dimension": (r"\hat\delta", "unbiased estimate of the statistical dimension"),
         "fails": (r"1[m_*>m]", "whether m rows fail"),
-        "succeeds": (r"1[m_*\le m]", "whether m rows recover"),
+        "succeeds": (r"1[m_*\leq m]", "success with m rows"),
         "area": (r"d\cdot1[m_*>m]", "d where m rows fail"),
         "m": ("m", "number of rows, uniform on 0, ..., d - 1"),
         "psi": (r"d\psi", "upper bound of the statistical dimension"),
