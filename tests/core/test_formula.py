@@ -80,12 +80,26 @@ def test_names_come_in_the_order_of_appearance():
     assert Formula("2 + 3").names == ()
 
 
-@pytest.mark.parametrize("text", ["(a - b) - c", "a - (b - c)", "-(a + b)", "(-a)**2", "-a**2", "a**b**c", "(a**b)**c",
-                                  "a / (b * c)", "2 * -a", "sqrt(a - b)", "1e-05 * a"])  # fmt: skip
+MEANINGS = {
+    "(a - b) - c": lambda a, b, c: (a - b) - c,
+    "a - (b - c)": lambda a, b, c: a - (b - c),
+    "-(a + b)": lambda a, b, c: -(a + b),
+    "(-a)**2": lambda a, b, c: (-a) ** 2,
+    "-a**2": lambda a, b, c: -(a**2),
+    "a**b**c": lambda a, b, c: a**b**c,
+    "(a**b)**c": lambda a, b, c: (a**b) ** c,
+    "a / (b * c)": lambda a, b, c: a / (b * c),
+    "2 * -a": lambda a, b, c: 2 * -a,
+    "sqrt(a - b)": lambda a, b, c: math.sqrt(a - b),
+    "1e-05 * a": lambda a, b, c: 1e-05 * a,
+}
+
+
+@pytest.mark.parametrize("text", MEANINGS)
 def test_text_keeps_the_meaning(text):
     formula = Formula(text)
     values = {"a": 2.5, "b": 1.5, "c": 3.0}
-    assert formula(values) == eval(text, {"sqrt": math.sqrt}, dict(values))
+    assert formula(values) == MEANINGS[text](**values)
     assert Formula(formula.text) == formula
     assert hash(Formula(formula.text)) == hash(formula)
     assert repr(formula) == f"Formula({formula.text!r})"

@@ -45,7 +45,20 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import GIRYES2016, GIRYES2019, OURS
-from verify import Claim, Enclosure, Figure, Formula, Identity, Mean, Parameters, Rate, Source, Theorem
+from verify import (
+    Claim,
+    Enclosure,
+    Figure,
+    Formula,
+    Identity,
+    Mean,
+    Parameters,
+    Rate,
+    Source,
+    Theorem,
+    control,
+    misreading,
+)
 from verify.core.arrays import dot, eps, namespace
 from verify.kit.widths import gaussian_length
 
@@ -171,7 +184,7 @@ def rotate(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
 
 
 def _control(name: str, bound: str, because: str) -> Claim:
-    return Claim(name, Mean(), "length", Formula(bound), origin="control", expects="refuted", because=because)
+    return control(name, Mean(), "length", Formula(bound), (), because)
 
 
 THEOREM = Theorem(
@@ -207,19 +220,17 @@ THEOREM = Theorem(
             source=SLIDE,
             reading="k the dimension of each component, the constant a function of their number",
         ),
-        Claim(
+        misreading(
             "slide: omega^2 = O(k), k the number of Gaussians",
             Rate(exponent=0),
             "square",
             Formula("r"),
             (SINGLE,),
-            origin="giryes2019",
-            expects="refuted",
-            because="one Gaussian of full rank: omega^2 grows in proportion to the dimension",
+            source=SLIDE,
             grade="false",
             reading="k = 1 Gaussian, whatever its dimension: omega^2 is bounded",
+            because="one Gaussian of full rank: omega^2 grows in proportion to the dimension",
             holds_when="k is the dimension of each component, and their number is bounded",
-            source=SLIDE,
         ),
         _control("no logarithm", "b", "a thousand lines: omega is 3.3, and b_1 is 0.8"),
         _control(

@@ -62,7 +62,7 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import AMELUNXEN2014, CHANDRASEKARAN2012, GIRYES2019, OURS
-from verify import Claim, Enclosure, Every, Figure, Formula, Identity, Mean, Parameters, Source, Theorem
+from verify import Claim, Enclosure, Every, Figure, Formula, Identity, Mean, Parameters, Source, Theorem, control
 from verify.core.arrays import dot, eps, namespace, norm2
 from verify.kit import widths
 from verify.kit.cones import L1DescentCone, l1_cone_reference
@@ -162,9 +162,7 @@ def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
 
 
 def _control(name: str, measured: str, bound: str, because: str) -> Claim:
-    return Claim(
-        name, Mean(), measured, Formula(bound), (SPARSE,), origin="control", expects="refuted", because=because
-    )
+    return control(name, Mean(), measured, Formula(bound), (SPARSE,), because)
 
 
 THEOREM = Theorem(

@@ -48,7 +48,19 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import GIRYES2018, GIRYES2019, OURS
-from verify import Claim, Comparison, Enclosure, Every, Figure, Formula, Parameters, Probability, Source, Theorem
+from verify import (
+    Claim,
+    Comparison,
+    Enclosure,
+    Every,
+    Figure,
+    Formula,
+    Parameters,
+    Probability,
+    Source,
+    Theorem,
+    control,
+)
 from verify.core.arrays import eps, matvec, namespace, norm1, norm2, rmatvec, to_numpy
 from verify.kit import descent, rho
 from verify.kit.cones import L1DescentCone, l1_cone_reference
@@ -295,15 +307,13 @@ THEOREM = Theorem(
             reading="at step 20 the power of rho_P is a tenth of that of rho or less",
             holds_when="<< stands for a gain in the number of iterations",
         ),
-        Claim(
+        control(
             "ahead at every step",
             Every(),
             "inexact",
             Formula("exact"),
             (RACE,),
-            origin="control",
-            expects="refuted",
-            because="the exact iteration goes on to 0, the inexact one stops at its floor",
+            "the exact iteration goes on to 0, the inexact one stops at its floor",
         ),
         Claim(
             "the floor is epsilon/(1 - rho_P)",

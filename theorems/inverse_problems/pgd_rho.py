@@ -67,7 +67,7 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import GIRYES2019, MOTZKIN1965, OURS, OYMAK2018
-from verify import Claim, Enclosure, Every, Figure, Formula, Identity, Parameters, Source, Theorem
+from verify import Claim, Enclosure, Every, Figure, Formula, Identity, Parameters, Source, Theorem, control, misreading
 from verify.core.arrays import eps, matvec, namespace, norm1, norm2, to_numpy
 from verify.kit import descent, rho
 from verify.kit.cones import L1DescentCone, Subspace, l1_cone_reference
@@ -376,29 +376,25 @@ THEOREM = Theorem(
             origin="giryes2019",
             source=SLIDE,
         ),
-        Claim(
+        misreading(
             "slide: rho is the convergence rate",
             Identity(),
             "factor",
             Formula("exact"),
             (L1,),
-            origin="giryes2019",
-            expects="refuted",
-            because="near the signal the error moves in directions that the supremum does not need",
+            source=SLIDE,
             grade="loose",
             reading="the error falls by the factor rho, here at step 10",
+            because="near the signal the error moves in directions that the supremum does not need",
             holds_when="rho is called a bound on the rate",
-            source=SLIDE,
         ),
-        Claim(
+        control(
             "the certificate is within 0.004 of rho",
             Every(),
             "certified",
             Formula("exact + 0.004"),
             (L1,),
-            origin="control",
-            expects="refuted",
-            because="on the 5-cycle the relaxation is 2.3 % above rho, by 0.01",
+            "on the 5-cycle the relaxation is 2.3 % above rho, by 0.01",
         ),
         Claim(
             "one random start reaches rho",
@@ -411,15 +407,13 @@ THEOREM = Theorem(
             expects="refuted",
             because="the ascent of a bilinear form has several local maxima",
         ),
-        Claim(
+        control(
             "the quadratic form is enough",
             Every(),
             "exact",
             Formula("quadratic"),
             (L1, BILINEAR),
-            origin="control",
-            expects="refuted",
-            because="u and v differ when M is not semidefinite",
+            "u and v differ when M is not semidefinite",
         ),
     ),
     sources=(

@@ -46,7 +46,7 @@ from pydantic import Field
 
 from theorems.bibliography import GIRYES2019, GORDON1988, OURS, OYMAK2018
 from theorems.inverse_problems import _gaussian
-from verify import Claim, Enclosure, Figure, Formula, Parameters, Probability, Rate, Source, Theorem
+from verify import Claim, Enclosure, Figure, Formula, Parameters, Probability, Rate, Source, Theorem, control
 from verify.core.arrays import namespace, to_numpy
 from verify.kit import descent, rho, widths
 
@@ -125,16 +125,7 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
 
 def _constant(name: str, bound: str, because: str) -> Claim:
     """A smaller bound in w = omega / sqrt(m), at the probability that the theorem states for t = 2."""
-    return Claim(
-        name,
-        Probability(failure(2)),
-        "rho",
-        Formula(bound).where(w=ORDER),
-        (SPACE,),
-        origin="control",
-        expects="refuted",
-        because=because,
-    )
+    return control(name, Probability(failure(2)), "rho", Formula(bound).where(w=ORDER), (SPACE,), because)
 
 
 THEOREM = Theorem(

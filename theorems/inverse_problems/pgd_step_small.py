@@ -59,7 +59,7 @@ from pydantic import Field
 
 from theorems.bibliography import DAVIDSON2001, GIRYES2019, GORDON1988, OURS, OYMAK2018
 from theorems.inverse_problems import _gaussian
-from verify import Claim, Enclosure, Figure, Formula, Parameters, Probability, Rate, Source, Theorem
+from verify import Claim, Enclosure, Figure, Formula, Parameters, Probability, Rate, Source, Theorem, misreading
 from verify.core.arrays import eps, namespace, to_numpy
 from verify.kit import descent, widths
 
@@ -213,19 +213,17 @@ THEOREM = Theorem(
             origin="giryes2019",
             source=SLIDE,
         ),
-        Claim(
+        misreading(
             "slide: as a guarantee near the transition",
             Probability(0.1),
             "attained",
             Formula("1 - 0.1 * (sqrt(m) - omega) / (m + d)"),
             (NORM_STEP, NEAR),
-            origin="giryes2019",
-            expects="refuted",
-            because="the cone meets the null space of A in a good part of the draws, and rho = 1 there",
+            source=SLIDE,
             grade="incomplete",
             reading="rho <= 1 - c (sqrt(m) - omega)/(m + d) for every m > omega^2, here with c = 0.1",
+            because="the cone meets the null space of A in a good part of the draws, and rho = 1 there",
             holds_when="sqrt(m) - omega is well above 1",
-            source=SLIDE,
         ),
         _claim(
             "t dropped",

@@ -68,7 +68,7 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import AMELUNXEN2014, GIRYES2019, MCCOY2014, OURS
-from verify import Claim, Figure, Formula, Mean, Parameters, Probability, Source, Theorem
+from verify import Claim, Figure, Formula, Mean, Parameters, Probability, Source, Theorem, control
 from verify.core.arrays import dot, namespace
 from verify.kit import recovery, widths
 from verify.kit.cones import L1DescentCone, l1_cone_reference
@@ -187,16 +187,7 @@ def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
 
 
 def _control(name: str, kind: Any, bound: str, because: str, relation: Any = "<=") -> Claim:
-    return Claim(
-        name,
-        kind,
-        "critical",
-        Formula(bound),
-        relation=relation,
-        origin="control",
-        expects="refuted",
-        because=because,
-    )
+    return control(name, kind, "critical", Formula(bound), (), because, relation=relation)
 
 
 THEOREM = Theorem(
