@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.core.arrays import Backend, backend
-from verify.core.theorem import Claim, Comparison, Mean, Parameters, Probability, Rate, Theorem
+from verify.core.theorem import Claim, Comparison, Existence, Mean, Parameters, Probability, Rate, Theorem
 from verify.engine import catalogue, trial, verdict, witness
 from verify.engine.evidence import Evidence, Tally
 from verify.engine.ledger import Ledger, run_key
@@ -176,18 +176,18 @@ def _conclude(theorem: Theorem, p: Parameters, claim: Claim, evidence: Evidence,
     """The verdict on a claim, its violation rechecked and saved."""
     tallies = evidence.tallies.get(claim.name, {})
     found, unconfirmed = None, 0
-    if not isinstance(claim.kind, Probability | Mean | Rate | Comparison):
+    if not isinstance(claim.kind, Probability | Mean | Rate | Comparison | Existence):
         found = witness.confirm(theorem, p, claim, tallies, seed)
         tallies = {f: _copy(t) for f, t in tallies.items()}
-        if found is None:
+        if found is None or found[0].suspect:
             for tally in tallies.values():  # what no recheck confirms is not a violation
                 unconfirmed += tally.violated
                 tally.undecided, tally.violated = tally.undecided + tally.violated, 0
-        elif found[0].suspect:
+        if found is not None and found[0].suspect:
             tally = tallies[found[0].family]
             tally.undecided, tally.violated = tally.undecided - 1, tally.violated + 1
     decision = verdict.decide(claim, tallies, verdict.budget(theorem.claims, ALPHA))
-    if unconfirmed:
+    if unconfirmed and found is None:
         decision = _unconfirmed(decision, unconfirmed)
     record = None
     if found is not None and decision.verdict == "violated":
