@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,12 @@ def timed(task: Callable[[], Any]) -> tuple[float, Any]:
     return min(seconds), answer
 
 
+def bracket(M: Any, signs: Any, starts: Any) -> tuple[Any, list[float]]:
+    """Both ends of the batch: attained (batch,), certified one by one."""
+    low, _ = rho.ascent_lower(M, L1DescentCone(signs), starts, STEPS)
+    return low, [rho.lifted_upper(form, signs[0]) for form in M]
+
+
 def rows() -> list[dict[str, Any]]:
     """One row for each method and size: brackets per second of both sides, their ratio, and how far apart their values
     are on the instances that both have."""
@@ -105,7 +112,7 @@ def rows() -> list[dict[str, Any]]:
         for d, batch, few in ASCENT:
             M, signs, starts = instances(d, batch)
             cone = L1DescentCone(signs)
-            seconds, (value, _) = timed(lambda: rho.ascent_lower(M, cone, starts, STEPS))  # noqa: B023
+            seconds, (value, _) = timed(partial(rho.ascent_lower, M, cone, starts, STEPS))
             row = {"work": "ascent", "d": d, "ours, 1/s": batch / seconds}
             if few:
                 began = time.perf_counter()
@@ -117,12 +124,7 @@ def rows() -> list[dict[str, Any]]:
         for d, batch, few in CERTIFICATE:
             M, signs, starts = instances(d, batch)
             rho.lifted_upper(M[0], signs[0])  # compiles
-
-            def bracket() -> Any:
-                low, _ = rho.ascent_lower(M, L1DescentCone(signs), starts, STEPS)  # noqa: B023
-                return low, [rho.lifted_upper(form, signs[0]) for form in M]  # noqa: B023
-
-            seconds, (low, high) = timed(bracket)
+            seconds, (low, high) = timed(partial(bracket, M, signs, starts))
             row = {"work": "ascent and certificate", "d": d, "ours, 1/s": batch / seconds}
             if few:
                 began = time.perf_counter()

@@ -183,10 +183,6 @@ def rotate(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _control(name: str, bound: str, because: str) -> Claim:
-    return control(name, Mean(), "length", Formula(bound), (), because)
-
-
 THEOREM = Theorem(
     "gaussian_width_gmm",
     "Gaussian width of a union of subspaces (mixtures of Gaussians)",
@@ -232,12 +228,22 @@ THEOREM = Theorem(
             because="one Gaussian of full rank: omega^2 grows in proportion to the dimension",
             holds_when="k is the dimension of each component, and their number is bounded",
         ),
-        _control("no logarithm", "b", "a thousand lines: omega is 3.3, and b_1 is 0.8"),
-        _control(
-            "r + log L in the square", "sqrt(r + logL)", "a thousand lines: omega^2 is 11, and 1 + log 1000 is 7.9"
+        control("no logarithm", Mean(), "length", Formula("b"), (), "a thousand lines: omega is 3.3, and b_1 is 0.8"),
+        control(
+            "r + log L in the square",
+            Mean(),
+            "length",
+            Formula("sqrt(r + logL)"),
+            (),
+            "a thousand lines: omega^2 is 11, and 1 + log 1000 is 7.9",
         ),
-        _control(
-            "half the logarithm", "b + sqrt(logL / 2)", "a hundred orthogonal lines: omega is 2.7, and the bound is 2.3"
+        control(
+            "half the logarithm",
+            Mean(),
+            "length",
+            Formula("b + sqrt(logL / 2)"),
+            (),
+            "a hundred orthogonal lines: omega is 2.7, and the bound is 2.3",
         ),
     ),
     sources=(

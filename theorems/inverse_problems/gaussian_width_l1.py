@@ -161,10 +161,6 @@ def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     return {"signs": x["signs"] * s, "g": x["g"] * s[:, None, :]}
 
 
-def _control(name: str, measured: str, bound: str, because: str) -> Claim:
-    return control(name, Mean(), measured, Formula(bound), (SPARSE,), because)
-
-
 THEOREM = Theorem(
     "gaussian_width_l1",
     "Gaussian width of the l1 descent cone: d psi(k/d), up to three",
@@ -205,28 +201,36 @@ THEOREM = Theorem(
             source=SLIDE,
             reading="the constant 4 for every d >= 2; delta, which is at least omega^2, is measured",
         ),
-        _control(
+        control(
             "5/4 k left out",
+            Mean(),
             "share",
-            "sparsity * 2 * log(1 / sparsity)",
+            Formula("sparsity * 2 * log(1 / sparsity)"),
+            (SPARSE,),
             "half of the entries non-zero: 2k log 2 is 69 at d = 100, and delta is 82",
         ),
-        _control(
+        control(
             "k log d with constant 1",
+            Mean(),
             "square",
-            "k * log(d)",
+            Formula("k * log(d)"),
+            (SPARSE,),
             "k = 1 needs a constant of 2 in the limit; at d = 1000 delta is 9.2, and log d is 6.9",
         ),
-        _control(
+        control(
             "d psi is exact to 1/4",
+            Mean(),
             "loss",
-            "1 / 4",
+            Formula("1 / 4"),
+            (SPARSE,),
             "the minimum over tau stands inside the expectation of delta, and outside that of d psi",
         ),
-        _control(
+        control(
             "delta - omega^2 <= 1/2",
+            Mean(),
             "variance",
-            "1 / 2",
+            Formula("1 / 2"),
+            (SPARSE,),
             "subspaces stay below 1/2; here the number of active coordinates varies too",
         ),
     ),

@@ -266,13 +266,11 @@ def _cross_norm(PM: Any, P: Any, Z: Any) -> Enclosure:
     return Enclosure(best, best * (1 - 64 * eps(best)), xp.sqrt(xp.sum(cross**2, axis=(-2, -1))) * (1 + 64 * eps(best)))
 
 
-def _quantities(x: Any, iterates: Any, rate: Enclosure, one_sided: Enclosure, shown: Any) -> dict[str, Any]:
-    """The named quantities of the bounds, from a trajectory (B, T + 1, d); ``shown`` is phi_K(PZ)."""
+def _quantities(x: Any, PM: Any, iterates: Any, rate: Enclosure, one_sided: Enclosure, shown: Any) -> dict[str, Any]:
+    """The named quantities of the bounds, from a trajectory (B, T + 1, d); ``PM`` (B, d, d), ``shown`` phi_K(PZ)."""
     xp = namespace(x["A"])
     A, P, Z, E, mu = (x[name] for name in ("A", "P", "Z", "E", "mu"))
     cone = L1DescentCone(xp.sign(Z))
-    M = descent.gradient_map(A, mu)
-    PM = xp.matmul(P, M)
     e = iterates - Z[:, None, :]
     lost = Z - matvec(P, Z)
     push = matvec(P, mu[:, None] * rmatvec(A, E))
@@ -323,7 +321,7 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
         upper = xp.minimum(upper, rho.enumerated_upper(PMP, xp.sign(Z)))
     rate = Enclosure(*_ends(PMP, cone, directions, upper))
     one_sided = Enclosure(*_ends(PM, cone, directions, rho.norm_upper(M)))
-    return _quantities(x, iterates, rate, one_sided, project(matvec(P, Z)))
+    return _quantities(x, PM, iterates, rate, one_sided, project(matvec(P, Z)))
 
 
 def reference(p: Params, x: Any) -> dict[str, Any]:
@@ -337,14 +335,15 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     for _ in range(p.steps):
         z = l1_ball_reference(P @ (z + mu * (A.T @ (X - A @ z))), radius)
         iterates.append(z)
-    M = np.eye(len(Z)) - mu * A.T @ A
-    PMP = P @ M @ P
-    low, high = rho.sandwich_host((PMP + PMP.T) / 2, np.sign(Z))
-    rate = Enclosure(*(np.asarray([v]) for v in (low, low, high)))
+    PM = P @ (np.eye(len(Z)) - mu * A.T @ A)
+    PMP = PM @ P
+    found = rho.sandwich((PMP + PMP.T) / 2, np.sign(Z))
+    rate = Enclosure(*(np.asarray([v]) for v in (found.lower, found.lower, found.upper)))
     # Only an upper end is at stake in a recheck of the one-sided form, and none of its claims is expected to fail.
-    ends = np.asarray([0.0]), np.asarray([np.linalg.norm(P @ M, 2) * (1 + 1e-12)])
+    ends = np.asarray([0.0]), np.asarray([np.linalg.norm(PM, 2) * (1 + 1e-12)])
     one_sided = Enclosure(ends[1], *ends)
-    return _quantities(x, np.stack(iterates)[None], rate, one_sided, l1_ball_reference(P @ Z, radius)[None])
+    shown = l1_ball_reference(P @ Z, radius)[None]
+    return _quantities(x, PM[None], np.stack(iterates)[None], rate, one_sided, shown)
 
 
 def permute(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
@@ -362,25 +361,6 @@ def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
 
 
 CORRECTED = (RADIUS, PROJECTOR, RANGE)
-
-
-def _slide(
-    name: str, bound: Formula, given: tuple[str, ...], because: str, grade: Any, reading: str, holds: str
-) -> Claim:
-    """A reading of Theorem 9 that fails."""
-    return misreading(
-        f"slide: {name}",
-        Every(),
-        "error",
-        bound,
-        given,
-        source=SLIDE,
-        grade=grade,
-        reading=reading,
-        because=because,
-        holds_when=holds,
-    )
-
 
 THEOREM = Theorem(
     "ipgd",
@@ -431,59 +411,77 @@ THEOREM = Theorem(
             origin="giryes2019",
             source=SLIDE,
         ),
-        _slide(
-            "absolute epsilon",
+        misreading(
+            "slide: absolute epsilon",
+            Every(),
+            "error",
             PRINTED.where(epsilon_phi="epsilon_abs"),
             (*CORRECTED, STEP, QUIET),
-            "the assumption bounds |phi(PZ) - Z|, the conclusion multiplies the bound by |Z| again",
-            "loose",
-            "epsilon is the bound of the assumption, an absolute length, and |Z| < 1",
-            "epsilon relative to |Z|, or |Z| >= 1",
+            source=SLIDE,
+            grade="loose",
+            reading="epsilon is the bound of the assumption, an absolute length, and |Z| < 1",
+            because="the assumption bounds |phi(PZ) - Z|, the conclusion multiplies the bound by |Z| again",
+            holds_when="epsilon relative to |Z|, or |Z| >= 1",
         ),
-        _slide(
-            "no noise term",
+        misreading(
+            "slide: no noise term",
+            Every(),
+            "error",
             PRINTED,
             (*CORRECTED, STEP),
-            "the noise E enters the iteration and not the bound",
-            "incomplete",
-            "X = AZ + E with any E",
-            "E = 0, or with the term (1 - rho^t)/(1 - rho) xi",
+            source=SLIDE,
+            grade="incomplete",
+            reading="X = AZ + E with any E",
+            because="the noise E enters the iteration and not the bound",
+            holds_when="E = 0, or with the term (1 - rho^t)/(1 - rho) xi",
         ),
-        _slide(
-            "f(Z) <= R",
+        misreading(
+            "slide: f(Z) <= R",
+            Every(),
+            "error",
             PRINTED,
             (LOOSE, PROJECTOR, RANGE, STEP, QUIET),
-            "with R > f(Z) the iterates leave the cone at Z, over which rho is taken",
-            "false",
-            "any R >= f(Z)",
-            "R = f(Z)",
+            source=SLIDE,
+            grade="false",
+            reading="any R >= f(Z)",
+            because="with R > f(Z) the iterates leave the cone at Z, over which rho is taken",
+            holds_when="R = f(Z)",
         ),
-        _slide(
-            "any step size",
+        misreading(
+            "slide: any step size",
+            Every(),
+            "error",
             PRINTED,
             (*CORRECTED, QUIET),
-            "the cross term mu P A^T A (I - P) Z grows with mu",
-            "false",
-            "any mu > 0, such as 1/m",
-            "mu <= 2/|A|^2, where the cross term is at most epsilon |Z|",
+            source=SLIDE,
+            grade="false",
+            reading="any mu > 0, such as 1/m",
+            because="the cross term mu P A^T A (I - P) Z grows with mu",
+            holds_when="mu <= 2/|A|^2, where the cross term is at most epsilon |Z|",
         ),
-        _slide(
-            "any orthogonal P",
+        misreading(
+            "slide: any orthogonal P",
+            Every(),
+            "error",
             PRINTED,
             (RADIUS, PROJECTOR, STEP, QUIET),
-            "iterates need not lie in the range of P, and epsilon does not control (I - P)Z",
-            "false",
-            "P any linear operator; even an orthogonal projector fails",
-            "PK in K; for other P with the one-sided rate and eta in place of epsilon",
+            source=SLIDE,
+            grade="false",
+            reading="P any linear operator; even an orthogonal projector fails",
+            because="iterates need not lie in the range of P, and epsilon does not control (I - P)Z",
+            holds_when="PK in K; for other P with the one-sided rate and eta in place of epsilon",
         ),
-        _slide(
-            "cone of the smaller set",
+        misreading(
+            "slide: cone of the smaller set",
+            Every(),
+            "error",
             PRINTED.where(rho=0),
             (*CORRECTED, STEP, QUIET, EXACT),
-            "over the cone of a set {Z} the rate is 0, and the iteration does not recover in one step",
-            "loose",
-            "the cone that the slide names, of a set smaller than K",
-            "the supremum over the cone of K, as the slide's formula has it",
+            source=SLIDE,
+            grade="loose",
+            reading="the cone that the slide names, of a set smaller than K",
+            because="over the cone of a set {Z} the rate is 0, and the iteration does not recover in one step",
+            holds_when="the supremum over the cone of K, as the slide's formula has it",
         ),
         control(
             "cross term left out",

@@ -234,13 +234,13 @@ def _support_rate(x: Any, k: int) -> Any:
     return xp.max(xp.abs(ends), axis=-1)
 
 
-def _quantities(x: Any, iterates: Any, cone: Any, rate: Enclosure, k: int) -> dict[str, Any]:
-    """The named quantities of the bounds, from a trajectory (B, T + 1, d)."""
+def _quantities(x: Any, M: Any, iterates: Any, cone: Any, rate: Enclosure, k: int) -> dict[str, Any]:
+    """The named quantities of the bounds, from M (B, d, d) and a trajectory (B, T + 1, d)."""
     xp = namespace(x["A"])
     A, E, mu = x["A"], x["E"], x["mu"]
     h = iterates - x["Z"][:, None, :]
     push = mu[:, None] * rmatvec(A, E)
-    moved = xp.matmul(h[:, :-1, :], descent.gradient_map(A, mu)) + push[:, None, :]  # M is symmetric
+    moved = xp.matmul(h[:, :-1, :], M) + push[:, None, :]  # M is symmetric
     return {
         "error": norm2(h[:, 1:, :]),
         "projected": norm2(cone.project(moved)),
@@ -278,7 +278,7 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
         if A.shape[-1] <= 3:
             upper = xp.minimum(upper, rho.enumerated_upper(M, xp.sign(x["Z"])))
         rate = Enclosure(lower, lower, upper)
-    return _quantities(x, iterates, cone, rate, p.k)
+    return _quantities(x, M, iterates, cone, rate, p.k)
 
 
 def reference(p: Params, x: Any) -> dict[str, Any]:
@@ -298,9 +298,9 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     if "Q" in x:
         rate = _subspace_rate(M, x["Q"])
     else:
-        low, high = rho.sandwich_host(M[0], np.sign(Z))
-        rate = Enclosure(*(np.asarray([v]) for v in (low, low, high)))
-    return _quantities(x, np.stack(iterates)[None], cone, rate, p.k)
+        ends = rho.sandwich(M[0], np.sign(Z))
+        rate = Enclosure(*(np.asarray([v]) for v in (ends.lower, ends.lower, ends.upper)))
+    return _quantities(x, M, np.stack(iterates)[None], cone, rate, p.k)
 
 
 def permute(draw: Any, x: dict[str, Any]) -> dict[str, Any]:

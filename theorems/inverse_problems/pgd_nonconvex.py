@@ -264,27 +264,6 @@ def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     return {**x, "A": x["A"] * s[:, None, :], **signed}
 
 
-def _slide(
-    name: str, bound: Formula, given: tuple[str, ...], because: str, grade: Any, reading: str, holds: str
-) -> Claim:
-    return misreading(
-        f"slide: {name}",
-        Every(),
-        "error",
-        bound,
-        given,
-        source=SLIDE,
-        grade=grade,
-        reading=reading,
-        because=because,
-        holds_when=holds,
-    )
-
-
-def _control(name: str, bound: Formula, measured: str, given: tuple[str, ...], because: str) -> Claim:
-    return control(name, Every(), measured, bound, given, because)
-
-
 GOLDEN_STEP = Formula(f"{GOLDEN} * reach + delta")
 
 THEOREM = Theorem(
@@ -320,54 +299,71 @@ THEOREM = Theorem(
             origin="giryes2019",
             source=SLIDE,
         ),
-        _slide(
-            "no noise term",
+        misreading(
+            "slide: no noise term",
+            Every(),
+            "error",
             BOUND.where(xi=0),
             (LEVEL, START),
-            "the noise E enters the iteration and not the bound",
-            "incomplete",
-            "X = AZ + E with any E, and the bound (2 rho)^t |Z|",
-            "E = 0, or with the noise term",
+            source=SLIDE,
+            grade="incomplete",
+            reading="X = AZ + E with any E, and the bound (2 rho)^t |Z|",
+            because="the noise E enters the iteration and not the bound",
+            holds_when="E = 0, or with the noise term",
         ),
-        _slide(
-            "f(Z) <= R",
+        misreading(
+            "slide: f(Z) <= R",
+            Every(),
+            "error",
             BOUND.where(xi=0, rho="rho_Z"),
             (BELOW, START, QUIET, SPARSE),
-            "rho is taken over the cone of a smaller set than the one projected on",
-            "false",
-            "K of level R > f(Z), rho over the cone of f's level set at Z",
-            "R = f(Z), or the cone of K itself",
+            source=SLIDE,
+            grade="false",
+            reading="K of level R > f(Z), rho over the cone of f's level set at Z",
+            because="rho is taken over the cone of a smaller set than the one projected on",
+            holds_when="R = f(Z), or the cone of K itself",
         ),
-        _slide(
-            "any start",
+        misreading(
+            "slide: any start",
+            Every(),
+            "error",
             BOUND.where(xi=0),
             (LEVEL, QUIET),
-            "h_0 is not in the cone when the start is not in K",
-            "incomplete",
-            "a start that is not in K",
-            "the start lies in K",
+            source=SLIDE,
+            grade="incomplete",
+            reading="a start that is not in K",
+            because="h_0 is not in the cone when the start is not in K",
+            holds_when="the start lies in K",
         ),
-        _control(
-            "factor 1", BOUND.where(kappa=1), "error", (LEVEL, START), "a nonconvex projection can double the distance"
-        ),
-        _control(
-            "factor 3/2",
-            BOUND.where(kappa=1.5),
+        control(
+            "factor 1",
+            Every(),
             "error",
+            BOUND.where(kappa=1),
+            (LEVEL, START),
+            "a nonconvex projection can double the distance",
+        ),
+        control(
+            "factor 3/2",
+            Every(),
+            "error",
+            BOUND.where(kappa=1.5),
             (LEVEL, START),
             "the wrong one of two points is a fixed point",
         ),
-        _control(
+        control(
             "golden ratio for every set",
-            BOUND.where(kappa=GOLDEN),
+            Every(),
             "error",
+            BOUND.where(kappa=GOLDEN),
             (LEVEL, START),
             "the golden ratio is special to sparse vectors",
         ),
-        _control(
+        control(
             "one step, 1.6",
-            Formula("1.6 * reach + delta"),
+            Every(),
             "error",
+            Formula("1.6 * reach + delta"),
             (LEVEL, START, SPARSE),
             "the golden ratio is attained",
         ),

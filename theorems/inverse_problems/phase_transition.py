@@ -186,10 +186,6 @@ def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     return {**x, "A": x["A"] / 4}
 
 
-def _control(name: str, kind: Any, bound: str, because: str, relation: Any = "<=") -> Claim:
-    return control(name, kind, "critical", Formula(bound), (), because, relation=relation)
-
-
 THEOREM = Theorem(
     "phase_transition",
     "Exact recovery by l1 minimisation sets in at the statistical dimension",
@@ -233,16 +229,29 @@ THEOREM = Theorem(
             relation=">=",
             source=THEOREM_II,
         ),
-        _control(
-            "E m_* = delta", Mean(), "dimension", "half a row more is needed: the Gauss-Bonnet formula", relation="=="
+        control(
+            "E m_* = delta",
+            Mean(),
+            "critical",
+            Formula("dimension"),
+            (),
+            "half a row more is needed: the Gauss-Bonnet formula",
+            relation="==",
         ),
-        _control(
-            "half recover at 2k", Probability(0.5), "2 * k", "2k rows identify Z, and l1 needs more while k < d/3"
+        control(
+            "half recover at 2k",
+            Probability(0.5),
+            "critical",
+            Formula("2 * k"),
+            (),
+            "2k rows identify Z, and l1 needs more while k < d/3",
         ),
-        _control(
+        control(
             "half fail below k log d",
             Probability(0.5),
-            "k * log(d)",
+            "critical",
+            Formula("k * log(d)"),
+            (),
             "the right order, and too large as a threshold as soon as k is not small beside d",
             relation=">=",
         ),

@@ -85,10 +85,6 @@ def advise(p: Params, x: Any) -> str:
 GIVEN = (SPARSE, UNIT, NOISE)
 
 
-def _control(name: str, bound: Formula, given: tuple[str, ...], because: str, measured: str = "error") -> Claim:
-    return control(name, Every(), measured, bound, given, because)
-
-
 THEOREM = Theorem(
     "bp_stability",
     "Basis pursuit is stable under bounded noise",
@@ -113,30 +109,37 @@ THEOREM = Theorem(
             origin="elad2018",
             source=SLIDE,
         ),
-        _control(
+        control(
             "epsilon in place of 2 epsilon",
+            Every(),
+            "error",
             BOUND.where(epsilon="epsilon / 2"),
             GIVEN,
             "the worst noise moves the solution by nearly 2 epsilon",
         ),
-        _control(
+        control(
             "2k - 1 in place of 4k - 1, feasible points",
+            Every(),
+            "error",
             Formula(BOUND.text.replace("4 * k - 1", "2 * k - 1")),
             GIVEN,
             "that is the constant of the sparsest solution; feasible points of no larger 1-norm exceed it",
         ),
-        _control(
+        control(
             "square forgotten",
+            Every(),
+            "error",
             Formula("4 * epsilon**2 / (1 - mu * (4*k - 1)) + tau + eta"),
             GIVEN,
             "a length is compared with its square, which is smaller for small epsilon",
         ),
-        _control(
+        control(
             "2 epsilon, whatever k",
+            Every(),
+            "solution_error",
             Formula("2 * epsilon + delta"),
             (*GIVEN, MINIMISER),
             "with k >= 2 atoms of negative inner products the error exceeds 2 epsilon",
-            measured="solution_error",
         ),
     ),
     sources=(

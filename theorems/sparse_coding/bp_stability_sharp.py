@@ -140,10 +140,6 @@ def advise(p: Params, x: Any) -> str:
 GIVEN = (SPARSE, UNIT, NOISE)
 
 
-def _control(name: str, measured: str, bound: Formula, given: tuple[str, ...], because: str) -> Claim:
-    return control(name, Every(), measured, bound, given, because)
-
-
 THEOREM = Theorem(
     "bp_stability_sharp",
     "Basis pursuit is stable for twice as many non-zeros, with the best constants",
@@ -172,22 +168,25 @@ THEOREM = Theorem(
             origin="elad2018",
             source=SLIDE,
         ),
-        _control(
+        control(
             "A without sqrt(1 + mu)",
+            Every(),
             "error",
             Formula("2 * epsilon / (1 - (2*k - 1)*mu) + tau + eta"),
             GIVEN,
             "the flipped simplex attains A for every k",
         ),
-        _control(
+        control(
             "B for k < (1 + 1/mu)/2",
+            Every(),
             "solution_error",
             SOLUTION,
             (*GIVEN, MINIMISER),
             "two atoms with inner product 0.9 exceed it",
         ),
-        _control(
+        control(
             "B with k - 2 in place of k - 1",
+            Every(),
             "solution_error",
             Formula(SOLUTION.text.replace("k - 1", "k - 2")),
             (SPARSER, UNIT, NOISE, MINIMISER),

@@ -497,9 +497,3 @@ def sandwich(M: Any, signs: Any, lifted: tuple[int, int] = (LIFTED_PSD, LIFTED_B
         uppers.append((lifted_upper(M[0], signs[0]), "semidefinite certificate"))
     upper, method = min(uppers)
     return Sandwich(float(lower[0]), upper, method)
-
-
-def sandwich_host(M: Any, signs: Any) -> tuple[float, float]:
-    """The two numbers of :func:`sandwich`."""
-    found = sandwich(M, signs)
-    return found.lower, found.upper
