@@ -125,3 +125,59 @@ DAVIDSON2001 = Reference(
     "Handbook of the Geometry of Banach Spaces 1",
     2001,
 )
+VIDAL2017 = Reference(
+    "vidal2017",
+    "R. Vidal, J. Bruna, R. Giryes, S. Soatto",
+    "Mathematics of Deep Learning",
+    "arXiv:1712.04741",
+    2017,
+)
+ZASLAVSKY1975 = Reference(
+    "zaslavsky1975",
+    "T. Zaslavsky",
+    "Facing up to arrangements: face-count formulas for partitions of space by hyperplanes",
+    "Memoirs of the American Mathematical Society 1(154)",
+    1975,
+)
+STANLEY2007 = Reference(
+    "stanley2007",
+    "R. P. Stanley",
+    "An introduction to hyperplane arrangements",
+    "Geometric Combinatorics, IAS/Park City Mathematics Series 13",
+    2007,
+)
+MONTUFAR2014 = Reference(
+    "montufar2014",
+    "G. Montúfar, R. Pascanu, K. Cho, Y. Bengio",
+    "On the number of linear regions of deep neural networks",
+    "NIPS 27; arXiv:1402.1869",
+    2014,
+)
+MONTUFAR2017 = Reference(
+    "montufar2017",
+    "G. Montúfar",
+    "Notes on the number of linear regions of deep neural networks",
+    "SampTA",
+    2017,
+)
+SERRA2018 = Reference(
+    "serra2018",
+    "T. Serra, C. Tjandraatmadja, S. Ramalingam",
+    "Bounding and counting linear regions of deep neural networks",
+    "ICML, PMLR 80; arXiv:1711.02114",
+    2018,
+)
+RAGHU2017 = Reference(
+    "raghu2017",
+    "M. Raghu, B. Poole, J. Kleinberg, S. Ganguli, J. Sohl-Dickstein",
+    "On the expressive power of deep neural networks",
+    "ICML, PMLR 70; arXiv:1606.05336",
+    2017,
+)
+HANIN2019 = Reference(
+    "hanin2019",
+    "B. Hanin, D. Rolnick",
+    "Deep ReLU networks have surprisingly few activation patterns",
+    "NeurIPS 32; arXiv:1906.00904",
+    2019,
+)

@@ -182,3 +182,20 @@ def spectral_norm(A: Array) -> Array:
 def take_batch(x: Array, index: Array) -> Array:
     """Rows ``index`` of the batch axis; an array shared by the batch is returned as it is."""
     return x if x.shape[0] == 1 else namespace(x).take(x, index, axis=0)
+
+
+def put(x: Array, index: Array, values: Array) -> Array:
+    """``x`` with ``values`` in the rows ``index`` (integers; where one is repeated the values must be equal): in place
+    where the library can, which the standard cannot."""
+    if not array_api_compat.is_array_api_strict_namespace(namespace(x)):
+        x[index] = values
+        return x
+    xp = namespace(x)
+    if index.shape[0] == 0:
+        return x
+    order = xp.argsort(index)
+    ranked, rows = xp.take(index, order), xp.arange(x.shape[0], device=x.device)
+    place = xp.minimum(xp.searchsorted(ranked, rows), xp.full_like(rows, index.shape[0] - 1))
+    there = xp.take(ranked, place) == rows
+    new = xp.take(xp.broadcast_to(values, index.shape + x.shape[1:]), xp.take(order, place), axis=0)
+    return xp.where(xp.reshape(there, (-1,) + (1,) * (x.ndim - 1)), new, x)

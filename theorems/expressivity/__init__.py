@@ -1,0 +1,1 @@
+"""What networks can express: numbers of regions, depth against width."""
