@@ -15,6 +15,10 @@ operation was rounded. Every other sign is found in integers of any size, from t
 the counts are exact for the network given, degenerate ones included: a vertex may lie on a hyperplane, and then the cut
 goes through it.
 
+**The last layer in the plane** need not be split, only counted: a polygon that m lines cross, no three of them in one
+point and no two on its boundary, falls into 1 + m parts and one more for every two lines that meet in it, which is
+when each separates the ends of the other's chord. Networks for which floats cannot certify all of this are split.
+
 **Counting.** A neuron that is 0 on a cell is inactive there and cuts nothing. In a cube every cell is an activation
 region. In the fan a region may be cut into several pieces by the walls between the cones, so patterns are counted.
 
@@ -39,7 +43,8 @@ from verify.kit.relu import Form, IntegerNetwork, Network, integer_network
 Box = tuple[float | Fraction, float | Fraction]  # the cube [low, high]^n_0
 UNIT = 2.0**-53
 EXACT = 2.0**53  # below it sums and products of integers are not rounded
-CELLS = 200_000  # about so many cells are split together
+CELLS = 60_000  # about so many cells are split together: more leave the cache
+TRIPLES = 2_000_000  # most triples of lines for which the last layer is counted without a split
 POSITIVE, NEGATIVE, CROSSED = 1, 2, 3  # on which sides of a hyperplane a face has vertices; 0 for neither
 
 
@@ -47,7 +52,24 @@ def count_regions(network: Network, box: Box | None = None) -> Array:
     """The numbers of activation regions of each network, (B,) int64: of patterns whose points have an interior, in the
     cube ``box = (low, high)`` of every coordinate (numbers of float64 or rationals whose numerators and denominators
     are), or in the whole space. ValueError for an empty box or weights that are not finite."""
-    return _in_parts(network, lambda part: subdivide(part, box).activation_regions())
+    return _in_parts(network, lambda part: _count(part, box))
+
+
+def _count(network: Network, box: Box | None) -> Array:
+    if box is None or network.inputs != 2:
+        return subdivide(network, box).activation_regions()
+    found = Subdivision(network, box)
+    for _ in network.weights[1:]:
+        found.enter()
+        found.split()
+    found.enter()
+    counts, sure = found.planar_counts()
+    xp = namespace(counts)
+    (rest,) = xp.nonzero(~sure)
+    if not rest.shape[0]:
+        return counts
+    taken = Network(*(tuple(xp.take(a, rest, axis=0) for a in part) for part in (network.weights, network.biases)))
+    return put(counts, rest, subdivide(taken, box).activation_regions())
 
 
 def count_linear_regions(network: Network, box: Box | None = None) -> Array:
@@ -62,7 +84,7 @@ def _in_parts(network: Network, count: Any) -> Array:
     """The counts of a batch, so many networks at a time as fit."""
     xp = namespace(network.weights[0])
     size = max(1, CELLS // zaslavsky(network.neurons, network.inputs))
-    parts = [count(_slice(network, i, i + size)) for i in range(0, len(network), size)]
+    parts = [count(_slice(network, i, min(i + size, len(network)))) for i in range(0, len(network), size)]
     return parts[0] if len(parts) == 1 else xp.concat(parts)
 
 
@@ -171,7 +193,7 @@ def _cube(d: int, box: Box) -> _Domain:
 
 def _fan(d: int) -> _Domain:
     """The origin (vertex 0) and the directions e_1, ..., e_d and -(1, ..., 1); a cone leaves out one direction."""
-    directions = [tuple(int(i == j) for j in range(d)) + (0,) for i in range(d)] + [(-1,) * d + (0,)]
+    directions = [(*(int(i == j) for j in range(d)), 0) for i in range(d)] + [(*(-1,) * d, 0)]
     sets = [[s for s in combinations(range(d + 2), k + 1) if sum(v > 0 for v in s) <= d] for k in range(d + 1)]
 
     def face(k: int, s: tuple[int, ...]) -> _Face:
@@ -217,19 +239,17 @@ class _Rows:
 @dataclass
 class _Faces:
     """All faces of one dimension k >= 1. ``vectors`` (R, 2, C): forms that vanish on each, multiplied; ``about``
-    (R, 2): parent and root. Facets: ``ends`` (R, 2) of an edge; of others the pairs (``face[i]``, ``facet[i]``)."""
+    (R, 2): parent and root. Facets: ``ends`` (R, 2) of edges; of others the pairs (``face[i]``, ``facet[i]``)."""
 
     vectors: _Rows
     about: _Rows
-    ends: _Rows | None = None
-    face: _Rows | None = None
-    facet: _Rows | None = None
+    ends: _Rows
+    face: _Rows
+    facet: _Rows
 
     def pairs(self) -> tuple[Array, Array]:
         """The faces and their facets, pair by pair."""
-        if self.ends is None:
-            assert self.face
-            assert self.facet
+        if not self.ends.size:
             return self.face.all, self.facet.all
         xp, ends = namespace(self.ends.all), self.ends.all
         rows = xp.arange(ends.shape[0], device=ends.device)
@@ -307,15 +327,14 @@ class Subdivision:
             exact = xp.astype(copies(vectors), xp.float64)
             about = copies([[0, face.root] for face in level])
             about[:, 0] = copies([0] * len(level), 1)
-            found = _Faces(_Rows(xp.stack([exact, xp.abs(exact)], axis=1)), _Rows(about))
             below = len(domain.faces[k - 1])
-            if k == 1:
-                found.ends = _Rows(copies([face.facets for face in level], below))
-            else:
-                listed = [(i, g) for i, face in enumerate(level) for g in face.facets]
-                found.face = _Rows(copies([i for i, _ in listed], len(level)))
-                found.facet = _Rows(copies([g for _, g in listed], below))
-            self._faces.append(found)
+            ends = copies([face.facets for face in level], below) if k == 1 else self._ints([])
+            pairs = [] if k == 1 else [(i, g) for i, face in enumerate(level) for g in face.facets]
+            owners, facets = (
+                copies([pair[side] for pair in pairs], step) for side, step in ((0, len(level)), (1, below))
+            )
+            rows = (xp.stack([exact, xp.abs(exact)], axis=1), about, ends, owners, facets)
+            self._faces.append(_Faces(*map(_Rows, rows)))
         self._signs = self._bits = _Rows(xp.zeros((0, 0), dtype=xp.int8, device=self.device))
 
     # ---------------------------------------------------------------------------------------- layers
@@ -374,9 +393,7 @@ class Subdivision:
     def split(self) -> None:
         """Splits the complex by all neurons of the layer that was entered last."""
         xp, layer = self.xp, self._layers[-1]
-        self._largest = xp.max(layer.majorants, axis=1)
-        # d + 1 forms and the rounding of their product, with room for the rounding of the bound.
-        self._guard = 1.25 * UNIT * ((self.d + 1) * (layer.error + self.d + 4))
+        self._prepare()
         neurons = layer.forms.shape[-1]
         self._signs = _Rows(self._signs_at(0, self._points.size, 0))
         self._bits = _Rows(xp.zeros((self._faces[-1].about.size, neurons), dtype=xp.bool, device=self.device))
@@ -385,12 +402,23 @@ class Subdivision:
 
     # ---------------------------------------------------------------------------------------- signs
 
+    def _prepare(self) -> None:
+        """What the signs of the entered layer need."""
+        layer = self._layers[-1]
+        self._largest = self.xp.max(layer.majorants, axis=1)
+        # d + 1 forms and the rounding of their product, with room for the rounding of the bound.
+        self._guard = 1.25 * UNIT * ((self.d + 1) * (layer.error + self.d + 4))
+
     def _signs_at(self, start: int, stop: int, first: int) -> Array:
         """The signs of the neurons from ``first`` on at the vertices start .. stop - 1: int8 (V, n - first)."""
         xp, layer = self.xp, self._layers[-1]
         size = max(1, 2**22 // layer.forms.shape[-1])
         parts = [self._signs_of(i, min(i + size, stop), first) for i in range(start, stop, size)]
-        return xp.concat(parts) if parts else xp.zeros((0, layer.forms.shape[-1] - first), dtype=xp.int8, device=self.device)
+        return (
+            xp.concat(parts)
+            if parts
+            else xp.zeros((0, layer.forms.shape[-1] - first), dtype=xp.int8, device=self.device)
+        )
 
     def _signs_of(self, start: int, stop: int, first: int) -> Array:
         xp, layer = self.xp, self._layers[-1]
@@ -419,7 +447,9 @@ class Subdivision:
         sure = (xp.abs(value) > self._guard * majorant) | unrounded
         signs = np.array(to_numpy(xp.sign(value)))
         for i in np.flatnonzero(to_numpy(~sure)):
-            signs[i] = self._exactly(int(parent[int(i)])).sign(int(vertex[int(i)]), int(parent[int(i)]), int(neuron[int(i)]))
+            signs[i] = self._exactly(int(parent[int(i)])).sign(
+                int(vertex[int(i)]), int(parent[int(i)]), int(neuron[int(i)])
+            )
         flat = xp.asarray(signs.astype(np.int8), device=self.device)
         return xp.reshape(put(xp.reshape(found, (-1,)), row * found.shape[1] + column, flat), found.shape)
 
@@ -472,7 +502,7 @@ class Subdivision:
     def _states(self, level: _Faces, below: Array) -> Array:
         """On which sides the faces have vertices, from the states of their facets."""
         xp = self.xp
-        if level.ends is not None:
+        if level.ends.size:
             ends = level.ends.all
             return xp.bitwise_or(xp.take(below, ends[:, 0]), xp.take(below, ends[:, 1]))
         face, facet = level.pairs()
@@ -514,10 +544,11 @@ class Subdivision:
             touching = xp.take(apex[k - 1], facet)
             there = ~through & (touching >= 0)
             owners, numbers = xp.concat([owners, face[there]]), xp.concat([numbers, touching[there]])
-        # Sorted by the face, and once where two facets meet the hyperplane in the same face.
         many = self._points.size if k == 2 else self._faces[k - 3].about.size
-        keys = xp.unique_values(xp.take(rank[k], owners) * many + numbers)
-        if below.ends is not None:
+        keys = xp.take(rank[k], owners) * many + numbers
+        # Sorted by the face, and once where two facets meet the hyperplane in the same face.
+        keys = xp.sort(keys) if apex is None else xp.unique_values(keys)
+        if below.ends.size:
             below.ends.append(xp.reshape(keys % many, (-1, 2)))
         else:
             below.face.append(first[k - 1] + keys // many)
@@ -583,9 +614,77 @@ class Subdivision:
             number, of = _distinct(xp.take(number, cells), self._bits.all), xp.take(self._layers[-1].network, cells)
         else:
             of = self._layers[-1].network
-        of = xp.sort(xp.take(of, xp.unique_all(number).indices))
-        numbers = xp.arange(len(self.network), device=self.device)
-        return xp.searchsorted(of, numbers, side="right") - xp.searchsorted(of, numbers)
+        return self._tally(xp.take(of, xp.unique_all(number).indices))
+
+    def _tally(self, of: Array) -> Array:
+        """(B,) how often each network's number is in ``of``."""
+        xp = self.xp
+        ranked, numbers = xp.sort(of), xp.arange(len(self.network), device=self.device)
+        return xp.searchsorted(ranked, numbers, side="right") - xp.searchsorted(ranked, numbers)
+
+    def planar_counts(self) -> tuple[Array, Array]:
+        """Two inputs, a box, the last layer entered and not split: the number of regions of each network, (B,) int64,
+        and where it is certain, (B,) bool."""
+        xp, layer = self.xp, self._layers[-1]
+        self._prepare()
+        edges, polygons, neurons = self._faces[0], self._faces[1], layer.forms.shape[-1]
+        of = xp.take(layer.network, polygons.about.all[:, 0])
+        signs, ends = self._signs_at(0, self._points.size, 0), edges.ends.all
+        sure = self._tally(xp.take(layer.network, self._parent.all)[xp.any(signs == 0, axis=-1)]) == 0
+        # The points where lines cross edges.
+        product_ = xp.take(signs, ends[:, 0], axis=0) * xp.take(signs, ends[:, 1], axis=0)
+        certain = xp.take(sure, xp.take(layer.network, edges.about.all[:, 0]))
+        edge, neuron = xp.nonzero((product_ < 0) & certain[:, None])
+        lines = layer.of(xp.take(edges.about.all[:, 0], edge), neuron)
+        points = _point(_wedge(xp.take(edges.vectors.all, edge, axis=0), lines, 1))
+        upright = xp.sign(points[:, 0, 2])
+        doubtful = ~(xp.abs(points[:, 0, 2]) > self._guard * points[:, 1, 2])
+        points = points * xp.stack([upright, xp.ones_like(upright)], axis=-1)[:, :, None]
+        # Each lies on two polygons, or one at the border; each line has two on a polygon that it crosses: its chord.
+        face, facet = polygons.pairs()
+        order = xp.argsort(facet, stable=True)
+        ranked, owner = xp.take(facet, order), xp.take(face, order)
+        first = xp.searchsorted(ranked, edge)
+        second = xp.minimum(first + 1, self._ints(ranked.shape[0] - 1))
+        two = (xp.take(ranked, second) == edge) & (second > first)
+        number = xp.arange(edge.shape[0], device=self.device)
+        keys = xp.concat([xp.take(owner, first) * neurons + neuron, (xp.take(owner, second) * neurons + neuron)[two]])
+        order = xp.argsort(keys, stable=True)
+        chord = xp.reshape(xp.take(xp.concat([number, number[two]]), order), (-1, 2))
+        keys = xp.take(keys, order)[::2]
+        polygon = keys // neurons
+        lines = layer.of(xp.take(polygons.about.all[:, 0], polygon), keys % neurons)
+        network = xp.take(of, polygon)
+        doubtful = xp.any(xp.reshape(xp.take(doubtful, xp.reshape(chord, (-1,))), (-1, 2)), axis=-1)
+        sure = sure & (self._tally(network[doubtful]) == 0)
+        # Two chords of a polygon: does the later line separate the ends of the earlier chord?
+        begin = xp.searchsorted(polygon, polygon)
+        end = xp.searchsorted(polygon, polygon, side="right")
+        later, earlier = _runs(begin, xp.arange(polygon.shape[0], device=self.device))
+        line = xp.take(lines, later, axis=0)
+        sides = []
+        for column in (0, 1):
+            at = xp.take(points, xp.take(chord[:, column], earlier), axis=0)
+            sides.append(self._certified(line, at))
+        side = sides[0] * sides[1]
+        sure = sure & (self._tally(xp.take(network, later)[side == 0]) == 0)
+        meet = side < 0
+        one, two_ = earlier[meet], later[meet]
+        # Where two lines meet in a polygon no third one may pass.
+        if int(xp.sum(xp.take(end, two_) - two_ - 1)) > TRIPLES:
+            return self._tally(of), xp.zeros_like(sure)
+        pair, third = _runs(two_ + 1, xp.take(end, two_))
+        apex = _point(_wedge(xp.take(lines, one, axis=0), xp.take(lines, two_, axis=0), 1))
+        value = self._certified(xp.take(lines, third, axis=0), xp.take(apex, pair, axis=0))
+        sure = sure & (self._tally(xp.take(network, third)[value == 0]) == 0)
+        return self._tally(of) + self._tally(network) + self._tally(xp.take(network, two_)), sure
+
+    def _certified(self, forms: Array, points: Array) -> Array:
+        """The signs of forms at points, 0 where they are not certain: (R, 2, d + 1) each -> (R,)."""
+        xp = self.xp
+        terms = forms * points
+        value, majorant = (xp.sum(terms[:, side, :], axis=-1) for side in (0, 1))
+        return xp.where(xp.abs(value) > self._guard * majorant, xp.sign(value), xp.zeros_like(value))
 
     def linear_regions(self) -> Array:
         """(B,) int64: the number of linear regions of each network."""
@@ -643,11 +742,20 @@ class Subdivision:
         return same
 
 
+def _runs(begin: Array, end: Array) -> tuple[Array, Array]:
+    """The pairs (i, j) with begin[i] <= j < end[i]."""
+    xp = namespace(begin)
+    count = end - begin
+    i = xp.repeat(xp.arange(begin.shape[0], device=begin.device), count)
+    skipped = xp.cumulative_sum(count) - count
+    return i, xp.take(begin - skipped, i) + xp.arange(i.shape[0], device=begin.device)
+
+
 def _distinct(number: Array, bits: Array) -> Array:
     """(R,) integers, equal where ``number`` (R,) and all ``bits`` (R, n) are."""
     xp = namespace(number)
     for first in range(0, bits.shape[1], 32):
-        word = xp.astype(bits[:, first : first + 32], xp.int64)
+        word = xp.astype(bits[:, first : min(first + 32, bits.shape[1])], xp.int64)
         powers = xp.asarray([1 << i for i in range(word.shape[1])], dtype=xp.int64, device=bits.device)
         number = xp.unique_inverse(number * 2**32 + xp.sum(word * powers, axis=-1)).inverse_indices
     return number
