@@ -181,3 +181,102 @@ HANIN2019 = Reference(
     "NeurIPS 32; arXiv:1906.00904",
     2019,
 )
+SOKOLIC2017 = Reference(
+    "sokolic2017",
+    "J. Sokolić, R. Giryes, G. Sapiro, M. R. D. Rodrigues",
+    "Robust large margin deep neural networks",
+    "IEEE Transactions on Signal Processing 65(16); arXiv:1605.08254",
+    2017,
+)
+XU2012 = Reference("xu2012", "H. Xu, S. Mannor", "Robustness and generalization", "Machine Learning 86(3)", 2012)
+WEISSMAN2003 = Reference(
+    "weissman2003",
+    "T. Weissman, E. Ordentlich, G. Seroussi, S. Verdú, M. J. Weinberger",
+    "Inequalities for the L1 deviation of the empirical distribution",
+    "Hewlett-Packard Laboratories, technical report HPL-2003-97",
+    2003,
+)
+JAKUBOVITZ2018 = Reference(
+    "jakubovitz2018",
+    "D. Jakubovitz, R. Giryes",
+    "Improving DNN robustness to adversarial attacks using Jacobian regularization",
+    "ECCV; arXiv:1803.08680",
+    2018,
+)
+SHALEV2014 = Reference(
+    "shalev2014",
+    "S. Shalev-Shwartz, S. Ben-David",
+    "Understanding Machine Learning: From Theory to Algorithms",
+    "Cambridge University Press",
+    2014,
+)
+VAPNIK1971 = Reference(
+    "vapnik1971",
+    "V. N. Vapnik, A. Y. Chervonenkis",
+    "On the uniform convergence of relative frequencies of events to their probabilities",
+    "Theory of Probability and Its Applications 16(2)",
+    1971,
+)
+MASSART1990 = Reference(
+    "massart1990",
+    "P. Massart",
+    "The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality",
+    "Annals of Probability 18(3)",
+    1990,
+)
+BAUM1989 = Reference(
+    "baum1989",
+    "E. B. Baum, D. Haussler",
+    "What size net gives valid generalization?",
+    "Neural Computation 1(1)",
+    1989,
+)
+BARTLETT2019 = Reference(
+    "bartlett2019",
+    "P. L. Bartlett, N. Harvey, C. Liaw, A. Mehrabian",
+    "Nearly-tight VC-dimension and pseudodimension bounds for piecewise linear neural networks",
+    "Journal of Machine Learning Research 20",
+    2019,
+)
+NEYSHABUR2015 = Reference(
+    "neyshabur2015",
+    "B. Neyshabur, R. Tomioka, N. Srebro",
+    "Norm-based capacity control in neural networks",
+    "COLT, PMLR 40; arXiv:1503.00036",
+    2015,
+)
+GOLOWICH2018 = Reference(
+    "golowich2018",
+    "N. Golowich, A. Rakhlin, O. Shamir",
+    "Size-independent sample complexity of neural networks",
+    "COLT, PMLR 75; arXiv:1712.06541",
+    2018,
+)
+LEDOUX1991 = Reference(
+    "ledoux1991",
+    "M. Ledoux, M. Talagrand",
+    "Probability in Banach Spaces",
+    "Springer",
+    1991,
+)
+HARDT2016 = Reference(
+    "hardt2016",
+    "M. Hardt, B. Recht, Y. Singer",
+    "Train faster, generalize better: stability of stochastic gradient descent",
+    "ICML, PMLR 48; arXiv:1509.01240",
+    2016,
+)
+SEDGHI2019 = Reference(
+    "sedghi2019",
+    "H. Sedghi, V. Gupta, P. M. Long",
+    "The singular values of convolutional layers",
+    "ICLR; arXiv:1805.10408",
+    2019,
+)
+KOLMOGOROV1959 = Reference(
+    "kolmogorov1959",
+    "A. N. Kolmogorov, V. M. Tikhomirov",
+    "Epsilon-entropy and epsilon-capacity of sets in function spaces",
+    "Uspekhi Matematicheskikh Nauk 14(2)",
+    1959,
+)

@@ -1,0 +1,1 @@
+"""Generalisation: margins, robustness, capacity, stability."""
