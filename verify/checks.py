@@ -125,7 +125,8 @@ def figures_named(theorem: Theorem, scratch: Path) -> str | None:
             theorem.claim(name)
         where = f"figure {figure.name}"
         _demand(figure.family is None or figure.family in theorem.families, f"{where}: no such family")
-        _demand(figure.against or figure.kind in ("cloud", "curves"), f"{where}: against what?")
+        _demand(figure.against or figure.kind in ("cloud", "curves", "map"), f"{where}: against what?")
+        _demand(figure.kind != "map" or theorem.maps, f"{where}: the theorem has no maps")
         _demand(
             figure.kind != "heat" or (figure.across and len(figure.claims) == 1), f"{where}: one claim, across what"
         )

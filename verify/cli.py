@@ -33,7 +33,8 @@ Checks theorems with numbers: samples instances, solves them, decides every clai
 
   python -m verify list                          all theorems, a line each
   python -m verify show NAME                     a theorem: mathematics, parameters with ranges, claims
-  python -m verify replay FILE                   rechecks a saved witness alone (theorem=PATH if it is of your own)
+  python -m verify replay FILE                   rechecks a saved witness alone (theorem=PATH if it is of your own),
+                                                 or the .json certificate of a count of regions
   python -m verify report [out=DIR] [theorem=..] makes the pages again from the ledger, without a run
   python -m verify doctor [out=DIR]              what works on this machine
 
@@ -186,9 +187,26 @@ def _replay(rest: list[str]) -> int:
 
     if len(rest) not in (1, 2) or not all(word.startswith("theorem=") for word in rest[1:]):
         raise UsageError(["replay takes one file, and theorem=PATH for a witness of your own theorem"])
+    if rest[0].endswith(".json"):
+        return _check_certificate(rest[0])
     found = witness.replay(rest[0], *(word.removeprefix("theorem=") for word in rest[1:]))
     print("\n".join(found.lines))
     return AS_EXPECTED if found.confirmed else NOT_AS_EXPECTED
+
+
+def _check_certificate(path: str) -> int:
+    """Checks the certificate of a count of regions."""
+    from verify.grammar import UsageError
+    from verify.kit import region_certificate
+
+    if not Path(path).is_file():
+        raise UsageError([f"no such file: {path}"])
+    try:
+        print("\n".join(region_certificate.check(path).lines))
+    except region_certificate.CertificateError as error:
+        print(f"the certificate does not show what it claims: {error}")
+        return NOT_AS_EXPECTED
+    return AS_EXPECTED
 
 
 def _report(rest: list[str]) -> int:

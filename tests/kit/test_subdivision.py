@@ -142,6 +142,19 @@ def test_adjacent_cells_with_one_output_map_are_one_linear_region():
         count_linear_regions(Network((W1,), (b1,)))
 
 
+@pytest.mark.parametrize("box", [(-0.05, 0.05), (-1 / 3, 1 / 3), (Fraction(-1, 3), Fraction(22, 7)), (0.1, 1e6)])
+def test_the_ends_of_a_box_may_be_any_numbers(box):
+    for law in sorted(LAWS):
+        network = draw(23, 4, 2, (5, 4), LAWS[law])
+        assert [int(n) for n in count_regions(network, box)] == [
+            exact(network, i, tuple(map(Fraction, box)))[0] for i in range(4)
+        ]
+    three = draw(23, 2, 3, (4, 3), LAWS["gaussian"])
+    assert [int(n) for n in count_regions(three, box)] == [
+        exact(three, i, tuple(map(Fraction, box)))[0] for i in range(2)
+    ]
+
+
 def test_bad_input_is_refused():
     network = draw(1, 1, 2, (3,), LAWS["small"])
     with pytest.raises(ValueError, match="empty"):

@@ -263,3 +263,36 @@ def test_every_value_is_in_its_cell(values, log):
     if len(ordered) <= figures.FEW:
         assert cells == list(range(len(ordered)))
     assert len(edges) == (len(ordered) if len(ordered) <= figures.FEW else figures.CELLS) + 1
+
+
+SQUARE = {
+    "box": [0.0, 2.0],
+    "colour": "active neurons",
+    "cells": [[1, [0, 0, 2, 0, 2, 1, 0, 1]], [2, [0, 1, 2, 1, 1, 2]]],
+}
+
+
+def test_a_map_shows_every_polygon_in_a_panel_for_each_record(tmp_path):
+    from matplotlib.collections import PolyCollection
+
+    figure = Figure("map", "map", (), "regions", x="first input", y="second input")
+    plain = {**SQUARE, "colour": ""}
+    fig = figures.draw(figure, fake.THEOREM, {"after layer 1": SQUARE, "linear": plain})
+    panels = [ax for ax in fig.axes if ax.get_title()]
+    assert [ax.get_title() for ax in panels] == ["after layer 1", "linear"]
+    for ax in panels:
+        (mesh,) = ax.findobj(PolyCollection)
+        assert len(mesh.get_paths()) == 2
+        assert (*ax.get_xlim(), *ax.get_ylim()) == (0, 2, 0, 2)
+    assert texts(fig).count("active neurons") == 1  # a colour bar only where the colours mean something
+    figures.save(fig, tmp_path / "map.svg")
+    assert (tmp_path / "map.svg").stat().st_size < 200_000
+
+
+def test_maps_of_several_points_are_kept_by_title():
+    from verify.engine.evidence import Evidence
+
+    pooled, first, second = Evidence(), {"a": SQUARE}, {"a": {**SQUARE, "box": [0.0, 1.0]}, "b": SQUARE}
+    for data in (first, second):
+        pooled.merge(Evidence(figures={"map": dict(data)}))
+    assert pooled.figures["map"] == {"a": SQUARE, "b": SQUARE}

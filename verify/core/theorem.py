@@ -194,10 +194,11 @@ class Figure:
     ``ladder``: means of measured and bound of ``claims`` against the quantity ``against``, log-log, with fitted slopes.
     ``heat``: the mean of ``colour`` (a quantity; by default what the one claim measures) over cells (``against``,
     ``across``), the claim's bound drawn as a curve of ``across`` over ``against``.
+    ``map``: coloured polygons of the plane, a panel for each record that ``maps`` of the theorem gives for it.
     """
 
     name: str
-    kind: Literal["cloud", "ratio", "curves", "ladder", "heat"]
+    kind: Literal["cloud", "ratio", "curves", "ladder", "heat", "map"]
     claims: tuple[str, ...]
     caption: str
     x: str
@@ -224,7 +225,8 @@ class Theorem:
     ``symbols``: name -> (LaTeX, meaning) of the quantities. ``invariances``: name -> function(draw, x) that maps an
     instance to one with the same ratios. ``advise(p, x)`` says in words what would be admitted when nothing is.
     ``answer(p)`` says by name what the theorem's tools find for data that the user named in the parameters ({} without
-    any); it raises ValueError for data that cannot be used.
+    any); it raises ValueError for data that cannot be used. ``maps(p)`` gives for each figure of the kind ``map`` its
+    panels: title -> ``{"box": [low, high], "colour": meaning, "cells": [[number, [x, y, x, y, ...]], ...]}``.
     """
 
     name: str
@@ -239,6 +241,7 @@ class Theorem:
     reference: Callable[[Any, Arrays], dict[str, Any]] | None = None
     advise: Callable[[Any, Arrays], str] | None = None
     answer: Callable[[Any], dict[str, Any]] | None = None
+    maps: Callable[[Any], dict[str, dict[str, Any]]] | None = None
     symbols: Mapping[str, tuple[str, str]] = None  # type: ignore[assignment]
     figures: tuple[Figure, ...] = ()
     invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]

@@ -105,6 +105,7 @@ def run(
     with threadpool_limits(limits=1, user_api="blas"):
         batches = _run_batches(theorem, p, settings, chosen, ledger, key, began, progress)
         evidence = _gather(ledger, key, batches)
+        evidence.figures.update(theorem.maps(p) if theorem.maps else {})
         claims = [_conclude(theorem, p, c, evidence, settings.seed, out) for c in theorem.claims]
     result = Result(
         theorem=theorem.name,

@@ -145,7 +145,8 @@ def bin_of(ratio: float) -> int:
 class Evidence:
     """The evidence of one theorem at one point: ``tallies[claim][family]`` and ``figures[figure][family]``.
 
-    Figure data: for ``curves`` a record with the ratio that chose it, for the other kinds a list of rows.
+    Figure data: for ``curves`` a record with the ratio that chose it, for a ``map`` its panels by title in place of
+    families, for the other kinds a list of rows.
     """
 
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
@@ -166,7 +167,10 @@ class Evidence:
                     shown[family] = data
                 elif isinstance(data, list):
                     shown[family] = sorted(shown[family] + data)
-                elif (data["ratio"], -data["instance"]) > (shown[family]["ratio"], -shown[family]["instance"]):
+                elif "ratio" in data and (data["ratio"], -data["instance"]) > (
+                    shown[family]["ratio"],
+                    -shown[family]["instance"],
+                ):
                     shown[family] = data
 
     def total(self, claim: str) -> Tally:

@@ -258,6 +258,8 @@ def _figures(
     found: dict[str, dict[str, Any]] = {}
     for figure in theorem.figures:
         data: Any
+        if figure.kind == "map":
+            continue  # drawn from no instance
         if figure.kind == "curves":
             data = (
                 None

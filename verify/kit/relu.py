@@ -146,7 +146,7 @@ def integer_network(network: Network, number: int = 0) -> IntegerNetwork:
     scale = 1  # by how much the layer before is too large
     for W, b in pairs:
         rows, bias = (to_numpy(a)[number].astype(float) for a in (W, b))
-        shared = max(_denominator(rows), _denominator([v / scale for v in map(Fraction, bias.tolist())]))
+        shared = max(_denominator(rows.reshape(-1)), _denominator(bias) // scale, 1)
         weights.append(tuple(tuple(_whole(v, shared) for v in row) for row in rows.tolist()))
         scale *= shared
         biases.append(tuple(_whole(v, scale) for v in bias.tolist()))
@@ -157,9 +157,8 @@ def integer_network(network: Network, number: int = 0) -> IntegerNetwork:
 
 def _denominator(values: Any) -> int:
     """The largest denominator: of dyadic numbers it is a multiple of all the others."""
-    flat = [v for row in values for v in (row if hasattr(row, "__len__") else [row])]
     try:
-        return max((Fraction(v).denominator for v in flat), default=1)
+        return max((Fraction(v).denominator for v in values.tolist()), default=1)
     except (ValueError, OverflowError):
         raise ValueError("a weight or a bias is NaN or infinite") from None
 
@@ -168,15 +167,3 @@ def _whole(value: float, scale: int) -> int:
     number = Fraction(value) * scale
     assert number.denominator == 1
     return number.numerator
-
-
-def lift(network: IntegerNetwork) -> Network:
-    """The network as floats, a batch of one; exact where every integer is below 2^53."""
-    import numpy as np
-
-    pair = [np.asarray([a], dtype=float) for a in network.readout] if network.readout else None
-    return Network(
-        tuple(np.asarray([W], dtype=float) for W in network.weights),
-        tuple(np.asarray([b], dtype=float) for b in network.biases),
-        (pair[0], pair[1]) if pair else None,
-    )

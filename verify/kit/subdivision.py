@@ -314,7 +314,12 @@ class Subdivision:
             shift = xp.reshape(step * xp.arange(count, device=self.device), (count, *(1,) * rows.ndim))
             return xp.reshape(rows[None, ...] + shift, (-1, *rows.shape[1:]))
 
-        points = xp.astype(copies(domain.vertices), xp.float64)
+        def floats(rows: Sequence[Sequence[int]]) -> Array:
+            """The same of integers of any size, rounded; the guard has room for it."""
+            once = xp.asarray([[float(v) for v in row] for row in rows], dtype=xp.float64, device=self.device)
+            return xp.reshape(xp.broadcast_to(once, (count, *once.shape)), (-1, once.shape[-1]))
+
+        points = floats(domain.vertices)
         self._points = _Rows(xp.stack([points, xp.abs(points)], axis=1))
         self._parent = _Rows(copies([0] * len(domain.vertices), 1))
         made = [[0, 0, -1, v, 0] for v in range(len(domain.vertices))]
@@ -324,7 +329,7 @@ class Subdivision:
             if not k:
                 continue
             vectors = [_annihilator([domain.vertices[v] for v in face.span], d) for face in level]
-            exact = xp.astype(copies(vectors), xp.float64)
+            numbers = floats(vectors)
             about = copies([[0, face.root] for face in level])
             about[:, 0] = copies([0] * len(level), 1)
             below = len(domain.faces[k - 1])
@@ -333,7 +338,7 @@ class Subdivision:
             owners, facets = (
                 copies([pair[side] for pair in pairs], step) for side, step in ((0, len(level)), (1, below))
             )
-            rows = (xp.stack([exact, xp.abs(exact)], axis=1), about, ends, owners, facets)
+            rows = (xp.stack([numbers, xp.abs(numbers)], axis=1), about, ends, owners, facets)
             self._faces.append(_Faces(*map(_Rows, rows)))
         self._signs = self._bits = _Rows(xp.zeros((0, 0), dtype=xp.int8, device=self.device))
 
@@ -686,6 +691,30 @@ class Subdivision:
         value, majorant = (xp.sum(terms[:, side, :], axis=-1) for side in (0, 1))
         return xp.where(xp.abs(value) > self._guard * majorant, xp.sign(value), xp.zeros_like(value))
 
+    def patterns(self) -> Array:
+        """(R, N) bool: the activation pattern of every cell."""
+        xp, cells = self.xp, self._faces[-1].about.all[:, 0]
+        found = [] if len(self._layers) > len(self.network.weights) else [self._bits.all]
+        for layer in reversed(self._layers[1:]):
+            found.append(xp.take(layer.active, cells, axis=0))
+            cells = xp.take(layer.before, cells)
+        return xp.concat(found[::-1], axis=-1)
+
+    def polygons(self) -> list[Any]:
+        """The cells of two inputs in a box, each with its vertices counterclockwise: NumPy (k, 2)."""
+        import numpy as np
+
+        points = to_numpy(self._points.all)[:, 0, :]
+        ends = to_numpy(self._faces[0].ends.all)
+        face, facet = (to_numpy(a) for a in self._faces[1].pairs())
+        face, vertex = np.unique(np.stack([np.repeat(face, 2), ends[facet].reshape(-1)]), axis=1)
+        x = points[vertex, :2] / points[vertex, 2:]
+        count = np.bincount(face)
+        middle = np.stack([np.bincount(face, weights=x[:, i]) / count for i in (0, 1)], axis=-1)
+        away = x - middle[face]
+        order = np.lexsort((np.arctan2(away[:, 1], away[:, 0]), face))
+        return np.split(x[order], np.cumsum(count)[:-1])
+
     def linear_regions(self) -> Array:
         """(B,) int64: the number of linear regions of each network."""
         import numpy as np
@@ -731,9 +760,9 @@ class Subdivision:
         whole = to_numpy(self._whole)[to_numpy(layer.network)]
         one, two = parent[one], parent[two]
         difference, majorant = np.abs(forms[one] - forms[two]), majorants[one] + majorants[two]
-        apart = (difference > 1.25 * UNIT * (layer.error + 4) * majorant).reshape(len(one), -1).any(axis=-1)
-        unrounded = whole[one] & (majorant < EXACT).reshape(len(one), -1).all(axis=-1)
-        apart |= unrounded & (difference > 0).reshape(len(one), -1).any(axis=-1)
+        apart = (difference > 1.25 * UNIT * (layer.error + 4) * majorant).any(axis=(1, 2))
+        unrounded = whole[one] & (majorant < EXACT).all(axis=(1, 2))
+        apart |= unrounded & (difference > 0).any(axis=(1, 2))
         same = ~apart
         number = len(self._layers) - 1
         for i in np.flatnonzero(same & ~unrounded):

@@ -46,7 +46,7 @@ STYLE: Any = {
 
 
 def draw(figure: Figure, theorem: Theorem, data: Mapping[str, Any]) -> Any:
-    """The Matplotlib figure of ``data[family]``: a record for curves, rows for every other kind (see
+    """The Matplotlib figure of ``data[family]``: a record for curves and maps, rows for every other kind (see
     :class:`verify.engine.evidence.Evidence`). Raises ValueError when no family has any."""
     import matplotlib as mpl
 
@@ -56,7 +56,14 @@ def draw(figure: Figure, theorem: Theorem, data: Mapping[str, Any]) -> Any:
     with mpl.rc_context():
         mpl.rcdefaults()  # a page looks the same whatever the reader's own settings are
         mpl.rcParams.update(STYLE)
-        kinds: dict[str, Any] = {"cloud": _cloud, "ratio": _ratio, "curves": _curves, "ladder": _ladder, "heat": _heat}
+        kinds: dict[str, Any] = {
+            "cloud": _cloud,
+            "ratio": _ratio,
+            "curves": _curves,
+            "ladder": _ladder,
+            "heat": _heat,
+            "map": _map,
+        }
         return kinds[figure.kind](figure, theorem, shown)
 
 
@@ -356,6 +363,36 @@ def _heat(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]]
         path_effects=[withStroke(linewidth=4, foreground="white")],
     )
     _finish(fig, [ax], figure, len(rows) - len(finite), len(rows))
+    return fig
+
+
+def _map(figure: Figure, theorem: Theorem, data: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Coloured polygons, a panel for each record; where the numbers mean something a colour bar says what."""
+    from matplotlib.collections import PolyCollection
+
+    rows = -(-len(data) // 3)
+    fig, panels = _panels(list(data), height=4.2)
+    if rows > 1 or len(data) < 3:
+        fig.set_size_inches(9.0, 4.0 * rows)
+    for ax, record in zip(panels, data.values(), strict=True):
+        low, high = record["box"]
+        cells = record["cells"]
+        mesh = PolyCollection(
+            [list(zip(outline[::2], outline[1::2], strict=True)) for _, outline in cells],
+            array=[value for value, _ in cells],
+            cmap="cividis",
+            edgecolors="white" if record["colour"] else "face",
+            linewidths=0.2 if len(cells) > DENSE else 0.6,
+            rasterized=len(cells) > DENSE,
+        )
+        ax.add_collection(mesh)
+        ax.grid(visible=False)
+        ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        if record["colour"]:
+            bar = fig.colorbar(mesh, ax=ax, location="bottom", shrink=0.8, label=_label(record["colour"]))
+            bar.locator = _integers()
+            bar.update_ticks()
+    _finish(fig, panels, figure, 0, 0)
     return fig
 
 
