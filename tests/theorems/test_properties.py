@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from hypothesis import given, settings
@@ -29,8 +29,8 @@ SIZES = {  # orders at which each dictionary exists
 
 def small(field: FieldInfo) -> st.SearchStrategy[Any]:
     """Values from the smallest allowed to the default; any of a list of choices; of a text the default."""
-    if choices := get_args(field.annotation):
-        return st.sampled_from(choices)
+    if get_origin(field.annotation) is Literal:
+        return st.sampled_from(get_args(field.annotation))
     if not isinstance(field.default, int | float):
         return st.just(field.default)
     limits = [getattr(m, "ge", None) for m in field.metadata]
