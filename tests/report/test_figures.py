@@ -289,6 +289,15 @@ def test_a_map_shows_every_polygon_in_a_panel_for_each_record(tmp_path):
     assert (tmp_path / "map.svg").stat().st_size < 200_000
 
 
+def test_a_map_has_lines_and_marks_over_its_polygons():
+    circle = [round(f(t / 10) * 0.5 + 1, 3) for t in range(64) for f in (math.cos, math.sin)]
+    record = {**SQUARE, "lines": [["true margin", circle], ["the point", [1.0, 1.0]]]}
+    fig = figures.draw(Figure("map", "map", (), "", x="", y=""), fake.THEOREM, {"plane": record})
+    assert {"true margin", "the point"} <= set(texts(fig))
+    ax = fig.axes[0]
+    assert [len(line.get_xdata()) for line in ax.lines] == [64, 1]
+
+
 def test_maps_of_several_points_are_kept_by_title():
     from verify.engine.evidence import Evidence
 

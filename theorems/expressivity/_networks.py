@@ -107,19 +107,9 @@ def fixed(draw: Draw, layers: Sequence[tuple[Any, Any]], readout: tuple[Any, Any
 
 
 def refolded(draw: Draw, widths: Sequence[int]) -> Network:
-    """One input: the refolding network of these widths (at least 3 before the last) with a random last layer and a
-    read-out; if the last layer has two neurons they are nowhere all inactive."""
-    xp, n = draw.xp, widths[-1]
-    T = folding.reach(n)
-    place = draw.subset(2 * T, n) - T  # of -T, ..., -1, 1, ..., T
-    t = xp.astype(xp.where(place < 0, place, place + 1), draw.backend.float)
-    signs = draw.sign(n)
-    if n > 1:
-        signs = xp.concat([folding.awake(t, 1), signs[:, 2:]], axis=-1)
-    a, c = folding.moment_hyperplanes(t, draw.sign(1), signs)
-    V, offset = folding.readout(n, 1, t)
-    readout = xp.broadcast_to(V, (draw.size, 1, n)), xp.broadcast_to(offset, (draw.size, 1))
-    return folding.folding_network(widths, folding.refolding, a, c, readout)
+    """One input: the refolding network of these widths (at least 3 before the last), its last layer drawn at random and
+    nowhere all inactive if it has two neurons."""
+    return folding.random_folding_network(draw, 1, widths, folding.refolding, kept_awake=True)
 
 
 def pad(network: Network, widths: Sequence[int]) -> Network:

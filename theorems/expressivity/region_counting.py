@@ -366,8 +366,8 @@ THEOREM = Theorem(
             "map",
             "map",
             (),
-            "The regions of a network with two inputs after each of its layers. The lines of a neuron bend where they cross "
-            "those of earlier layers.",
+            "The regions of a network with two inputs after each of its layers. The lines of a neuron bend where they "
+            "cross those of earlier layers.",
             x="first input",
             y="second input",
         ),

@@ -226,7 +226,8 @@ class Theorem:
     instance to one with the same ratios. ``advise(p, x)`` says in words what would be admitted when nothing is.
     ``answer(p)`` says by name what the theorem's tools find for data that the user named in the parameters ({} without
     any); it raises ValueError for data that cannot be used. ``maps(p)`` gives for each figure of the kind ``map`` its
-    panels: title -> ``{"box": [low, high], "colour": meaning, "cells": [[number, [x, y, x, y, ...]], ...]}``.
+    panels: title -> ``{"box": [low, high], "colour": meaning, "cells": [[number, [x, y, x, y, ...]], ...]}``, and with
+    ``"lines": [[label, [x, y, x, y, ...]], ...]`` curves (a single point: a mark) drawn over them.
     """
 
     name: str

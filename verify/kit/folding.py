@@ -138,17 +138,19 @@ def folding_network(
     return Network((*map(shared, weights), last), (*map(shared, biases), offset), readout)
 
 
-def random_folding_network(draw: Draw, inputs: int, widths: Sequence[int], maker: Maker) -> Network:
+def random_folding_network(
+    draw: Draw, inputs: int, widths: Sequence[int], maker: Maker, *, kept_awake: bool = False
+) -> Network:
     """Networks with a last layer from :func:`moment_hyperplanes` with random t, flips and signs, and the read-out of
-    :func:`readout`. In half of the draws the signs are those of :func:`awake`, if n_L > n_0. ValueError for widths that
-    are too small for the fold."""
+    :func:`readout`. In half of the draws, or in all that are to be ``kept_awake``, the signs are those of
+    :func:`awake`, if n_L > n_0. ValueError for widths that are too small for the fold."""
     xp, n = draw.xp, widths[-1]
     chosen = draw.subset(2 * reach(n), n) - reach(n)  # -T, ..., T - 1
     t = xp.astype(xp.where(chosen < 0, chosen, chosen + 1), draw.backend.float)
     signs = draw.sign(n)
     if n > inputs:
         kept = xp.concat([awake(t, inputs), signs[:, inputs + 1 :]], axis=-1)
-        signs = xp.where(draw.coin()[:, None] > 0, kept, signs)
+        signs = kept if kept_awake else xp.where(draw.coin()[:, None] > 0, kept, signs)
     V, zero = readout(n, inputs, t)
     pair = (xp.broadcast_to(V, (draw.size, 1, n)), xp.broadcast_to(zero, (draw.size, 1)))
     return folding_network(widths, maker, *moment_hyperplanes(t, draw.sign(inputs), signs), pair)

@@ -43,7 +43,7 @@ from verify.kit.relu import Form, IntegerNetwork, Network, integer_network
 Box = tuple[float | Fraction, float | Fraction]  # the cube [low, high]^n_0
 UNIT = 2.0**-53
 EXACT = 2.0**53  # below it sums and products of integers are not rounded
-CELLS = 60_000  # about so many cells are split together: more leave the cache
+CELLS = 30_000  # about so many cells are split together: more leave the cache
 TRIPLES = 2_000_000  # most triples of lines for which the last layer is counted without a split
 POSITIVE, NEGATIVE, CROSSED = 1, 2, 3  # on which sides of a hyperplane a face has vertices; 0 for neither
 
@@ -103,27 +103,40 @@ def _slice(network: Network, start: int, stop: int) -> Network:
 
 
 @cache
-def _products(size: int, grade: int) -> tuple[list[int], list[int], list[list[float]]]:
+def _products(size: int, grade: int) -> list[list[tuple[int, int, bool]]]:
     """The exterior product of a vector of grade ``grade`` and a form, both in ``size`` dimensions: for each component
     (a set of grade + 1 indices, in the order of ``combinations``) its grade + 1 terms, as a component of the one, an
-    index of the other and the signs of the term and of its majorant."""
+    index of the other and whether the term is subtracted."""
     place = {s: i for i, s in enumerate(combinations(range(size), grade))}
-    left, right, signs = [], [], []
-    for s in combinations(range(size), grade + 1):
-        for t, index in enumerate(s):
-            left.append(place[s[:t] + s[t + 1 :]])
-            right.append(index)
-            signs.append((-1.0) ** (grade - t))
-    return left, right, [signs, [1.0] * len(signs)]
+    return [
+        [(place[s[:t] + s[t + 1 :]], index, (grade - t) % 2 == 1) for t, index in enumerate(s)]
+        for s in combinations(range(size), grade + 1)
+    ]
 
 
 def _wedge(vectors: Array, forms: Array, grade: int) -> Array:
     """(R, 2, C(d + 1, grade)) and (R, 2, d + 1) -> (R, 2, C(d + 1, grade + 1))."""
-    xp, dev = namespace(vectors), vectors.device
-    left, right, signs = _products(forms.shape[-1], grade)
-    a, b = (xp.take(x, xp.asarray(i, device=dev), axis=2) for x, i in ((vectors, left), (forms, right)))
-    terms = a * b * xp.asarray(signs, dtype=xp.float64, device=dev)
-    return xp.sum(xp.reshape(terms, (terms.shape[0], 2, len(left) // (grade + 1), grade + 1)), axis=-1)
+    xp = namespace(vectors)
+    minus = xp.asarray([-1.0, 1.0], dtype=xp.float64, device=vectors.device)  # majorants are never subtracted
+    found = []
+    for terms in _products(forms.shape[-1], grade):
+        total = None
+        for left, right, subtracted in terms:
+            term = vectors[:, :, left] * forms[:, :, right]
+            term = term * minus if subtracted else term
+            total = term if total is None else total + term
+        found.append(total)
+    return xp.stack(found, axis=-1)
+
+
+def _values(forms: Array, points: Array) -> Array:
+    """Forms at points: (R, d + 1, ...) and (R, d + 1) -> (R, ...)."""
+    total = None
+    for j in range(points.shape[-1]):
+        column = points[:, j, None] if forms.ndim == 3 else points[:, j]
+        term = forms[:, j, ...] * column
+        total = term if total is None else total + term
+    return total
 
 
 def _point(vectors: Array) -> Array:
@@ -410,7 +423,9 @@ class Subdivision:
     def _prepare(self) -> None:
         """What the signs of the entered layer need."""
         layer = self._layers[-1]
-        self._largest = self.xp.max(layer.majorants, axis=1)
+        self._largest = layer.majorants[:, 0, :]
+        for j in range(1, self.d + 1):
+            self._largest = self.xp.maximum(self._largest, layer.majorants[:, j, :])
         # d + 1 forms and the rounding of their product, with room for the rounding of the bound.
         self._guard = 1.25 * UNIT * ((self.d + 1) * (layer.error + self.d + 4))
 
@@ -430,7 +445,7 @@ class Subdivision:
         parent, points = self._parent.all[start:stop], self._points.all[start:stop, ...]
         # Rows are taken before columns are cut: of what is not contiguous the whole would be copied first.
         forms = xp.take(layer.forms, parent, axis=0)[:, :, first:]
-        value = xp.sum(forms * points[:, 0, :, None], axis=1)
+        value = _values(forms, points[:, 0, :])
         largest = xp.take(self._largest, parent, axis=0)[:, first:] * xp.sum(points[:, 1, :], axis=-1)[:, None]
         unrounded = xp.take(xp.take(self._whole, layer.network), parent)[:, None] & (largest < EXACT)
         sure = (xp.abs(value) > self._guard * largest) | unrounded
@@ -687,8 +702,7 @@ class Subdivision:
     def _certified(self, forms: Array, points: Array) -> Array:
         """The signs of forms at points, 0 where they are not certain: (R, 2, d + 1) each -> (R,)."""
         xp = self.xp
-        terms = forms * points
-        value, majorant = (xp.sum(terms[:, side, :], axis=-1) for side in (0, 1))
+        value, majorant = (_values(forms[:, side, :], points[:, side, :]) for side in (0, 1))
         return xp.where(xp.abs(value) > self._guard * majorant, xp.sign(value), xp.zeros_like(value))
 
     def patterns(self) -> Array:

@@ -367,11 +367,14 @@ def _heat(figure: Figure, theorem: Theorem, data: Mapping[str, list[list[float]]
 
 
 def _map(figure: Figure, theorem: Theorem, data: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Coloured polygons, a panel for each record; where the numbers mean something a colour bar says what."""
+    """Coloured polygons and lines over them, a panel for each record; where the numbers mean something a colour bar
+    says what."""
     from matplotlib.collections import PolyCollection
+    from matplotlib.patheffects import withStroke
 
     rows = -(-len(data) // 3)
     fig, panels = _panels(list(data), height=4.2)
+    labels = list(dict.fromkeys(label for record in data.values() for label, _ in record.get("lines", ())))
     if rows > 1 or len(data) < 3:
         fig.set_size_inches(9.0, 4.0 * rows)
     for ax, record in zip(panels, data.values(), strict=True):
@@ -387,6 +390,14 @@ def _map(figure: Figure, theorem: Theorem, data: Mapping[str, Mapping[str, Any]]
         )
         ax.add_collection(mesh)
         ax.grid(visible=False)
+        for label, flat in record.get("lines", ()):
+            n = labels.index(label)
+            colour, marker = _look(n)
+            style = (
+                {"marker": marker, "markersize": 6, "linestyle": ""} if len(flat) == 2 else {"linestyle": DASHES[n % 7]}
+            )
+            halo = [withStroke(linewidth=3.5, foreground="white")]
+            ax.plot(flat[::2], flat[1::2], label=_label(label), color=colour, linewidth=1.8, path_effects=halo, **style)
         ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         if record["colour"]:
             bar = fig.colorbar(mesh, ax=ax, location="bottom", shrink=0.8, label=_label(record["colour"]))
