@@ -146,6 +146,11 @@ BREAKS = {  # what is wrong: the rule that finds it, a part of what it says, and
     "refuted without a reason": ("claims complete", "because of what", ('because="y may be longer than x", ', "")),
     "a false wording without a grade": ("claims complete", "has no grade", ('grade="loose", ', "")),
     "a false wording without its reading": ("claims complete", "reading", ('reading="any y", ', "")),
+    "two claims whose witnesses would be one file": (
+        "claims complete",
+        "rename one",
+        ('"a half", Every', '"Lengths?", Every'),
+    ),
     "a wording without a locator": ("claims complete", "without a locator", (", source=NOTE,", ",")),
     "a wording of an unknown document": (
         "claims complete",

@@ -88,7 +88,10 @@ def documented(theorem: Theorem, scratch: Path) -> str | None:
 def claims_complete(theorem: Theorem, scratch: Path) -> str | None:
     """A refuted claim says why; a document's wording has its source, and if refuted its grade and both readings."""
     keys = {s.reference.key for s in theorem.sources}
+    files = [witness.slug(claim.name) for claim in theorem.claims]
     for claim in theorem.claims:
+        same = files.count(witness.slug(claim.name)) == 1
+        _demand(same, f"{claim.name!r}: its witness file would have the name of another claim's; rename one")
         if claim.expects == "refuted":
             _demand(claim.because, f"{claim.name!r} is expected refuted and does not say because of what")
         if claim.origin in ("source", "control"):
