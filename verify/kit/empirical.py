@@ -1,0 +1,181 @@
+r"""Frequencies against probabilities: exact laws of multinomial counts, and the largest deviation over a class.
+
+Counts :math:`n_i` of n independent draws from K cells with probabilities :math:`\mu_i=w_i/W`, w whole numbers of sum
+W: every question on :math:`D=\sum_i|Wn_i-nw_i|`, which is nW times the 1-norm of the deviation of the frequencies, is
+one of whole numbers. :func:`l1_tails` sums the law of D over a list of count vectors (:func:`count_vectors`) on the
+arrays of a run, with an enclosure; :func:`l1_law` finds it cell by cell in integers of any size.
+
+The largest deviation over a class of sets: :func:`kolmogorov_smirnov` (half-lines) and :func:`kuiper` (intervals) for
+points with a uniform law; :func:`half_plane_agreement` and :func:`alternating_sums` for random labels. There a class
+with values -1 and 1 deviates by :math:`\max_h|\sum_ih(x_i)\sigma_i|/2m`, because the labels :math:`\sigma_i` are fair
+coins and every h errs with probability 1/2.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from math import comb, factorial, prod
+from typing import Any
+
+from verify.core.arrays import Array, eps, namespace
+from verify.core.enclosure import Enclosure
+
+# ------------------------------------------------------------------------------------------- multinomial counts
+
+
+def compositions(n: int, cells: int) -> Iterator[tuple[int, ...]]:
+    """All vectors of ``cells`` >= 1 whole numbers >= 0 of sum n; there are binom(n + cells - 1, cells - 1)."""
+    if cells == 1:
+        yield (n,)
+        return
+    for first in range(n + 1):
+        for rest in compositions(n - first, cells - 1):
+            yield (first, *rest)
+
+
+def partitions(n: int, cells: int, most: int | None = None) -> Iterator[tuple[int, ...]]:
+    """Those of the compositions that do not increase, with entries up to ``most``."""
+    if cells == 0:
+        if n == 0:
+            yield ()
+        return
+    for first in range(min(n, n if most is None else most), -1, -1):
+        if first * cells < n:
+            return
+        for rest in partitions(n - first, cells - 1, first):
+            yield (first, *rest)
+
+
+@lru_cache(maxsize=512)
+def count_vectors(n: int, cells: int, symmetric: bool = False) -> tuple[Any, Any]:
+    """The count vectors of n draws from ``cells`` cells, (C, cells) int64, and their chances under the uniform law,
+    (C,) float64, each rounded once. ``symmetric``: one vector for all that differ by the order of the cells only, with
+    the chance of them all."""
+    import numpy as np
+
+    vectors = list((partitions if symmetric else compositions)(n, cells))
+    chances = []
+    for counts in vectors:
+        ways = factorial(n) // prod(map(factorial, counts))
+        if symmetric:
+            ways *= factorial(cells) // prod(map(factorial, Counter(counts).values()))
+        chances.append(ways / cells**n)
+    return np.asarray(vectors, dtype=np.int64).reshape(-1, cells), np.asarray(chances)
+
+
+def l1_tails(weights: Array, counts: Array, chances: Array) -> tuple[Array, Enclosure]:
+    r"""The tails of :math:`D=\sum_i|Wn_i-nw_i|` over lists of count vectors: D (B, C) int64 from the largest on, and
+    the probability (B, C) of the first j vectors in this order. Where D falls after j that is :math:`P(D\ge D_j)`;
+    within a run of equal D it is less.
+
+    ``weights`` (B, K) whole numbers >= 0 of sum W > 0; ``counts`` (B, C, K) int64 of sum n, 0 where a weight is 0;
+    ``chances`` (B, C), the chances under the uniform law on the cells of positive weight, 0 for a vector that only
+    fills the list: its D is given as 0 and it comes last. 2nW must stay below 2^63.
+
+    The enclosure counts roundings: 4 units for each power, one for each base in it, product and sum.
+    """
+    xp = namespace(weights, counts, chances)
+    whole = xp.astype(xp.round(weights), xp.int64)
+    W, n = xp.sum(whole, axis=-1), xp.sum(counts, axis=-1)
+    D = xp.sum(xp.abs(W[:, None, None] * counts - n[..., None] * whole[:, None, :]), axis=-1)
+    K = xp.sum(xp.astype(whole > 0, weights.dtype), axis=-1, keepdims=True)
+    base = K * weights / xp.sum(weights, axis=-1, keepdims=True)
+    mass = chances * xp.prod(base[:, None, :] ** xp.astype(counts, weights.dtype), axis=-1)
+    D = xp.where(chances > 0, D, xp.full_like(D, -1))
+    order = xp.argsort(-D, axis=-1)
+    D = xp.take_along_axis(D, order, axis=-1)
+    tail = xp.cumulative_sum(xp.take_along_axis(mass, order, axis=-1), axis=-1)
+    size, cells = counts.shape[1:]
+    unit = (size + 6 * cells + 4) * eps(weights) + 3 * eps(weights) * xp.astype(n, weights.dtype)
+    lost = size * float(xp.finfo(weights.dtype).smallest_normal)  # what underflow can take away
+    return xp.maximum(D, xp.zeros_like(D)), Enclosure.around(tail, xp.max(unit, axis=-1, keepdims=True) * tail + lost)
+
+
+def l1_law(weights: Sequence[int], n: int) -> dict[int, int]:
+    r"""The exact law of D for one list of weights: value -> probability times :math:`W^n`, integers of any size.
+
+    By induction over the cells: the words of c letters from the first cells, by their value of D."""
+    W = sum(weights)
+    words: dict[tuple[int, int], int] = {(0, 0): 1}
+    for number, w in enumerate(weights, 1):
+        longer: dict[tuple[int, int], int] = {}
+        for (c, d), count in words.items():
+            for more in range(n - c + 1) if number < len(weights) else (n - c,):
+                key = c + more, d + abs(W * more - n * w)
+                longer[key] = longer.get(key, 0) + count * comb(c + more, more) * w**more
+        words = longer
+    law: dict[int, int] = {}
+    for (_, d), count in words.items():
+        law[d] = law.get(d, 0) + count
+    return law
+
+
+def cell_counts(cells: Array, K: int) -> Array:
+    """How often each of 0, ..., K - 1 is in a row: cells (B, n) int64 -> (B, K) int64, by sorting."""
+    xp = namespace(cells)
+    size = cells.shape[0]
+    rows = K * xp.arange(size, dtype=cells.dtype, device=cells.device)
+    ranked = xp.sort(xp.reshape(cells + rows[:, None], (-1,)))
+    edges = xp.searchsorted(ranked, xp.arange(K * size + 1, dtype=cells.dtype, device=cells.device))
+    return xp.reshape(xp.astype(edges[1:] - edges[:-1], xp.int64), (size, K))
+
+
+# ------------------------------------------------------------------------------------------- largest deviations
+
+
+def _sides(x: Array) -> tuple[Array, Array]:
+    r"""The largest values of :math:`F_m(t)-t` and :math:`t-F_m(t)`, for x (B, m) in [0, 1]."""
+    xp = namespace(x)
+    m = x.shape[-1]
+    ranked = xp.sort(x, axis=-1)
+    before = xp.arange(m, dtype=x.dtype, device=x.device) / m
+    return xp.max(before + 1 / m - ranked, axis=-1), xp.max(ranked - before, axis=-1)
+
+
+def kolmogorov_smirnov(x: Array) -> Array:
+    r""":math:`\sup_t|F_m(t)-t|`, the largest deviation over half-lines of the points x (B, m) of the uniform law on
+    [0, 1], F_m the share of points up to t: -> (B,)."""
+    above, below = _sides(x)
+    return namespace(x).maximum(above, below)
+
+
+def kuiper(x: Array) -> Array:
+    r"""The largest deviation over intervals: the range of :math:`F_m(t)-t`, since an interval is a difference of two
+    half-lines. x (B, m) in [0, 1] -> (B,)."""
+    above, below = _sides(x)
+    return above + below
+
+
+def alternating_sums(values: Array, changes: int) -> Array:
+    r"""The largest :math:`|\sum_ih_iv_i|` over all :math:`h\in\{-1,1\}^N` that change sign at most j times, j = 0, ...,
+    ``changes``, by dynamic programming over the places: values (B, N) -> (B, changes + 1), exact for integers."""
+    xp = namespace(values)
+    signs = xp.asarray([[[1], [-1]]], dtype=values.dtype, device=values.device)  # of the last place, one a row
+    best = signs * values[:, :1, None] + xp.zeros((1, 1, changes + 1), dtype=values.dtype, device=values.device)
+    for i in range(1, values.shape[-1]):
+        changed = xp.concat([best[..., :1], xp.flip(best, axis=1)[..., :-1]], axis=-1)
+        best = signs * values[:, i, None, None] + xp.maximum(best, changed)
+    return xp.max(best, axis=1)
+
+
+def half_plane_agreement(points: Array, signs: Array) -> Array:
+    r"""The largest :math:`|\sum_ih(x_i)\sigma_i|` over half-planes, h = 1 inside and -1 outside: points (B, m, 2) int64
+    of magnitude below 2^28, no three on a line; signs (B, m) int64, -1 or 1; m >= 2 -> (B,) int64.
+
+    A half-plane that cuts the points can be turned and moved, without a point crossing, until two of them lie on its
+    line; from the line through two points both are free to go to either side. So the maximum is over the pairs, of the
+    sum over the others plus 2.
+    """
+    xp = namespace(points, signs)
+    m = points.shape[1]
+    best = xp.abs(xp.sum(signs, axis=-1))  # the whole plane
+    for i in range(m - 1):
+        to = points - points[:, i : i + 1, :]
+        x, y = to[..., 0], to[..., 1]
+        # Twice the area of the triangle i, j, k; 0 for k = i and k = j.
+        area = x[:, i + 1 :, None] * y[:, None, :] - y[:, i + 1 :, None] * x[:, None, :]
+        others = xp.sum(xp.sign(area) * signs[:, None, :], axis=-1)
+        best = xp.maximum(best, xp.max(xp.abs(others), axis=-1) + 2)
+    return best
