@@ -79,6 +79,10 @@ class RunOptions(BaseModel):
     budget: Annotated[float | None, BeforeValidator(_duration), Says("a duration above 0 such as 30s, 10m or 2h")] = (
         Field(None, gt=0, description="time to stop after, shared by all points of the command")
     )
+    search: Literal["none", "worst"] = Field("none", description="worst-case search after the sampling")
+    effort: Annotated[float, BeforeValidator(_duration), Says("a duration above 0 such as 30s, 10m or 2h")] = Field(
+        60.0, gt=0, description="time of the worst-case search, at each point"
+    )
     batch: int | None = Field(None, ge=1, description="instances solved together")
     backend: Literal["auto", "numpy", "cupy", "strict"] = Field("auto", description="array library")
     dtype: Literal["float64", "float32"] = Field("float64", description="floating-point type of the kernels")

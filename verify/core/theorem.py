@@ -213,6 +213,15 @@ Arrays = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Move:
+    """What a worst-case search may change: ``apply(draw, x, step)`` returns the changed arrays of the instances ``x``,
+    each member (B,) moved by about its own ``step`` relative to its size."""
+
+    name: str
+    apply: Callable[[Any, dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Theorem:
     r"""A theorem that can be run.
 
@@ -227,7 +236,9 @@ class Theorem:
     ``answer(p)`` says by name what the theorem's tools find for data that the user named in the parameters ({} without
     any); it raises ValueError for data that cannot be used. ``maps(p)`` gives for each figure of the kind ``map`` its
     panels: title -> ``{"box": [low, high], "colour": meaning, "cells": [[number, [x, y, x, y, ...]], ...]}``, and with
-    ``"lines": [[label, [x, y, x, y, ...]], ...]`` curves (a single point: a mark) drawn over them.
+    ``"lines": [[label, [x, y, x, y, ...]], ...]`` curves (a single point: a mark) drawn over them. ``moves`` are what a
+    worst-case search may change beside its generic moves; ``repair(p, x)`` makes instances meet again the hypotheses
+    that tie their arrays together (a radius that is a norm, say).
     """
 
     name: str
@@ -245,6 +256,8 @@ class Theorem:
     maps: Callable[[Any], dict[str, dict[str, Any]]] | None = None
     symbols: Mapping[str, tuple[str, str]] = None  # type: ignore[assignment]
     figures: tuple[Figure, ...] = ()
+    moves: tuple[Move, ...] = ()
+    repair: Callable[[Any, Arrays], dict[str, Any]] | None = None
     invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]
     shares: Mapping[str, float] = None  # type: ignore[assignment]
     instances: int = 4096

@@ -13,14 +13,14 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from verify.core.arrays import Backend, backend
 from verify.core.theorem import Claim, Comparison, Existence, Mean, Parameters, Probability, Rate, Theorem
-from verify.engine import catalogue, trial, verdict, witness
+from verify.engine import catalogue, search, trial, verdict, witness
 from verify.engine.evidence import Evidence, Tally
 from verify.engine.ledger import Ledger, run_key
 from verify.engine.result import ClaimResult, Result, Verdict
@@ -31,7 +31,8 @@ ALPHA = 0.01  # the error budget of a run, split over its statistical claims
 @dataclass(frozen=True)
 class Settings:
     """How to run: ``instances`` per point (None: the theorem's own number), ``budget`` in seconds (None: none),
-    ``batch`` instances at a time (None: the theorem's own), ``backend`` and ``dtype`` by name."""
+    ``batch`` instances at a time (None: the theorem's own), ``backend`` and ``dtype`` by name, ``search`` seconds of
+    worst-case search after the sampling (0: none)."""
 
     seed: int = 0
     instances: int | None = None
@@ -39,6 +40,7 @@ class Settings:
     batch: int | None = None
     backend: str = "auto"
     dtype: str = "float64"
+    search: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,9 @@ def run(
         evidence = _gather(ledger, key, batches)
         evidence.figures.update(theorem.maps(p) if theorem.maps else {})
         claims = [_conclude(theorem, p, c, evidence, settings.seed, out) for c in theorem.claims]
+        found = search.worst(theorem, p, chosen, settings.search, settings.seed) if settings.search else []
+        for one in found:
+            _keep(theorem, p, one, claims, settings.seed, out)
     result = Result(
         theorem=theorem.name,
         params=p.model_dump(mode="json"),
@@ -121,6 +126,7 @@ def run(
         machine=machine(chosen),
         advice=_advice(theorem, p, claims, settings, chosen),
         answer=answer,
+        search=[one.to_json() for one in found],
     )
     ledger.save_result(key, {**result.to_json(), "evidence": evidence.to_json(), "machine": result.machine})
     return result
@@ -193,11 +199,34 @@ def _conclude(theorem: Theorem, p: Parameters, claim: Claim, evidence: Evidence,
     record = None
     if found is not None and decision.verdict == "violated":
         _, x, record = found
-        point = "" if p == theorem.parameters() else "-" + hashlib.blake2b(repr(p).encode(), digest_size=4).hexdigest()
         record = {k: v for k, v in record.items() if k not in ("confirmed", "outcome")}
-        record["file"] = f"witness-{witness.slug(claim.name)}{point}.npz"
+        record["file"] = f"witness-{witness.slug(claim.name)}{_point(theorem, p)}.npz"
         witness.save(out / theorem.name / record["file"], theorem, p, claim, x, record, seed)
     return ClaimResult(claim.name, claim.kind.label, claim.origin, claim.expects, decision, record)
+
+
+def _keep(
+    theorem: Theorem, p: Parameters, found: search.Search, claims: list[ClaimResult], seed: int, out: Path
+) -> None:
+    """Saves the worst instance of a search, rechecked alone; one that violates its claim refutes it."""
+    if not found.x:
+        return
+    claim = theorem.claim(found.claim)
+    record = {"family": found.family, "instance": None, **witness.recheck(theorem, p, claim, found.x)}
+    found.file = f"worst-{witness.slug(claim.name)}{_point(theorem, p)}.npz"
+    witness.save(out / theorem.name / found.file, theorem, p, claim, found.x, record, seed)
+    if record.pop("confirmed"):
+        index = next(i for i, c in enumerate(claims) if c.name == claim.name)
+        record = {k: v for k, v in record.items() if k != "outcome"} | {"file": found.file}
+        seen = claims[index].verdict
+        summary = f"violated by an instance that the search found from {found.family!r}; {seen.summary}"
+        changed = replace(seen, verdict="violated", summary=summary, ratio_max=max(seen.ratio_max, record["ratio"]))
+        claims[index] = replace(claims[index], verdict=changed, witness=record)
+
+
+def _point(theorem: Theorem, p: Parameters) -> str:
+    """What tells the files of a point from those of the defaults."""
+    return "" if p == theorem.parameters() else "-" + hashlib.blake2b(repr(p).encode(), digest_size=4).hexdigest()
 
 
 def _copy(tally: Tally) -> Tally:
@@ -273,6 +302,9 @@ def stored(ledger: Ledger) -> dict[str, list[Result]]:
             evidence=Evidence.from_json(data["evidence"]),
             advice=data["advice"],
             answer=data["answer"],
+            search=[
+                {**s, "ratio": _number(s["ratio"]), "sampled": _number(s["sampled"])} for s in data.get("search", [])
+            ],
         )
         found.setdefault(result.theorem, []).append(result)
     return found
@@ -291,6 +323,8 @@ def command(theorem: Theorem, p: Parameters, settings: Settings) -> str:
     for name in ("seed", "instances", "batch", "dtype"):
         if (value := getattr(settings, name)) != getattr(usual, name):
             words.append(f"{name}={value}")
+    if settings.search:
+        words.append(f"search=worst effort={settings.search:g}s")
     if settings.budget is not None:
         words.append(f"budget={settings.budget:g}s")
     if settings.backend != "auto":

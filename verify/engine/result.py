@@ -58,7 +58,8 @@ class Result:
 
     ``params`` are all parameters as plain values; ``instances`` maps each family to the number drawn; ``machine``
     holds versions and hardware in words; ``command`` remakes the run; ``finished`` is False for an interrupted run;
-    ``advice`` says what would be admitted where a claim is vacuous; ``answer`` is what was found for the user's data.
+    ``advice`` says what would be admitted where a claim is vacuous; ``answer`` is what was found for the user's data;
+    ``search`` what a worst-case search found, a record for each claim (see :class:`verify.engine.search.Search`).
     """
 
     theorem: str
@@ -75,6 +76,7 @@ class Result:
     finished: bool = True
     advice: str = ""
     answer: dict[str, Any] = field(default_factory=dict)
+    search: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def as_expected(self) -> bool:
@@ -95,6 +97,7 @@ class Result:
             "command": self.command,
             "advice": self.advice,
             "answer": self.answer,
+            "search": self.search,
             "claims": [
                 {
                     "name": c.name,

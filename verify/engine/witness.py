@@ -142,6 +142,10 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
 
 
+def _origin(about: Mapping[str, Any]) -> str:
+    return "found by search from instances" if about["instance"] is None else f"instance {about['instance']}"
+
+
 @dataclass(frozen=True)
 class Replay:
     """What a replay found: ``lines`` to print, and whether the violation is still one."""
@@ -197,7 +201,7 @@ def replay(path: str | Path, theorem_file: str | None = None) -> Replay:
     lines = [
         f"{theorem.name}: {claim.name} ({claim.origin})",
         f"claims {claim.measured} {relation} {claim.bound.text}",
-        f"instance {about['instance']} of family {about['family']!r}, seed {about['seed']}",
+        f"{_origin(about)} of family {about['family']!r}, seed {about['seed']}",
     ]
     lines += [f"  {name} = {value}" for name, value in record["arrays"].items()]
     lines += [f"  {name} = {value:.12g}" for name, value in record["quantities"].items()]

@@ -67,6 +67,27 @@ def draw(figure: Figure, theorem: Theorem, data: Mapping[str, Any]) -> Any:
         return kinds[figure.kind](figure, theorem, shown)
 
 
+def draw_search(climbs: Mapping[str, Sequence[tuple[int, float]]]) -> Any:
+    """The largest ratio so far against the number of evaluated instances, a line for each claim."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        fig, (ax,) = _panels([""], height=4.2)
+        last = max(trace[-1][0] for trace in climbs.values())
+        for n, (claim, trace) in enumerate(climbs.items()):
+            colour, marker = _look(n)
+            x, y = zip(*trace, (last, trace[-1][1]), strict=True)
+            ax.step(x, y, where="post", label=_label(claim), color=colour, linestyle=DASHES[n % 7], linewidth=1.6)
+            ax.plot(x[0], y[0], color=colour, marker=marker, markersize=6)
+        ax.set(xscale="log")
+        ax.axhline(1.0, color="black", linewidth=1.2)
+        figure = Figure("search", "curves", (), "", x="instances evaluated", y="largest ratio so far")
+        _finish(fig, [ax], figure, 0, 0)
+        return fig
+
+
 def save(fig: Any, path: Path) -> None:
     """Writes the figure as SVG (or PNG, by the suffix); equal figures give equal bytes."""
     import matplotlib as mpl

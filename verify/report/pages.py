@@ -116,6 +116,8 @@ def _theorem_page(theorem: Theorem, results: Sequence[Result], folder: Path) -> 
             _claim(theorem, claim, numbers[claim.name], results, labels, latex, folder) for claim in theorem.claims
         ],
         "figures": _draw(theorem, results, folder),
+        "searches": [(numbers[s["claim"]], s) for r in results for s in r.search],
+        "search_figure": _draw_search(results, folder),
         "rules": [(label, RULES[label]) for label in dict.fromkeys(c.kind.label for c in theorem.claims)],
         "independent": theorem.reference is not None,
         "not_tested": theorem.not_tested,
@@ -330,6 +332,15 @@ def _draw(theorem: Theorem, results: Sequence[Result], folder: Path) -> list[dic
             }
         )
     return drawn
+
+
+def _draw_search(results: Sequence[Result], folder: Path) -> str:
+    """Draws how the searches climbed; the name of the file, empty without any that has a ratio to show."""
+    climbs = {s["claim"]: s["trace"] for r in results for s in r.search if len(s["trace"]) > 1}
+    if not climbs:
+        return ""
+    figures.save(figures.draw_search(climbs), folder / "search.svg")
+    return "search.svg"
 
 
 def _machine(results: Sequence[Result]) -> list[tuple[str, str]]:

@@ -28,6 +28,13 @@ def table(result: Result) -> str:
         widest = max(map(len, result.answer))
         lines += ["", "your data"]
         lines += [f"   {name.ljust(widest)}  {value(found)}" for name, found in result.answer.items()]
+    if result.search:
+        widest = max(len(s["claim"]) for s in result.search)
+        lines += ["", "worst-case search: the ratio it started at and reached"]
+        lines += [
+            f"   {s['claim'].ljust(widest)}  {ratio(s['sampled'])} -> {ratio(s['ratio'])} from {s['family']}"
+            for s in result.search
+        ]
     return "\n".join(lines)
 
 
