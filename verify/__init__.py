@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Enclosure": "verify.core.enclosure",
     "Formula": "verify.core.formula",
+    "UsageError": "verify.grammar",
+    "run": "verify.api",
     **dict.fromkeys(
         (
             "Claim",
@@ -25,6 +27,7 @@ _PUBLIC = {
             "Figure",
             "Identity",
             "Mean",
+            "Move",
             "Parameters",
             "Probability",
             "Rate",

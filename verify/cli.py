@@ -31,6 +31,7 @@ Checks theorems with numbers: samples instances, solves them, decides every clai
   python -m verify theorem=all budget=10m        the catalogue
   python -m verify theorem=my_bound.py           your own theorem (the file is run as your own code)
 
+  python -m verify new NAME                      writes NAME.py, a theorem that runs, for you to change
   python -m verify list                          all theorems, a line each
   python -m verify show NAME                     a theorem: mathematics, parameters with ranges, claims
   python -m verify replay FILE                   rechecks a saved witness alone (theorem=PATH if it is of your own),
@@ -44,6 +45,8 @@ Beside a theorem's own parameters:
   budget=30s|10m|2h   time, shared by all points         backend=auto        auto | numpy | cupy | strict
   dtype=float64       float64 | float32                  out=reports         pages, witnesses and ledger
   format=table        table | json | junit
+  search=worst        after the sampling, climb to the worst instances    effort=60s  for so long
+  mutate=yes          which slips of the pen in each claim the run would notice
 
 Exit codes: 0 as expected, 1 not as expected, 2 could not run, 130 interrupted (the same command goes on)."""
 
@@ -73,6 +76,7 @@ def _dispatch(argv: list[str]) -> int:
         print(HELP)
         return AS_EXPECTED
     verbs: dict[str, Callable[[list[str]], int]] = {
+        "new": _new,
         "list": _list,
         "show": _show,
         "replay": _replay,
@@ -134,6 +138,17 @@ def _err(line: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------- verbs
+
+
+def _new(rest: list[str]) -> int:
+    from verify import new
+    from verify.grammar import UsageError
+
+    if len(rest) != 1 or "=" in rest[0]:
+        raise UsageError(["new takes one name: python -m verify new my_bound"])
+    path = new.write(rest[0], Path())
+    print(f"wrote {path}: a theorem that runs; its comments say what to replace\n  python -m verify theorem={path}")
+    return AS_EXPECTED
 
 
 def _list(rest: list[str]) -> int:
@@ -280,6 +295,8 @@ def _run(tokens: list[str]) -> int:
         batch=options.batch,
         backend=options.backend,
         dtype=options.dtype,
+        search=options.effort if options.search == "worst" else 0.0,
+        mutate=options.mutate == "yes",
     )
     try:
         return _work(jobs, settings, out, options.format, swept)

@@ -80,6 +80,7 @@ class RunOptions(BaseModel):
         Field(None, gt=0, description="time to stop after, shared by all points of the command")
     )
     search: Literal["none", "worst"] = Field("none", description="worst-case search after the sampling")
+    mutate: Literal["no", "yes"] = Field("no", description="decide what slips of the pen could make of each claim")
     effort: Annotated[float, BeforeValidator(_duration), Says("a duration above 0 such as 30s, 10m or 2h")] = Field(
         60.0, gt=0, description="time of the worst-case search, at each point"
     )

@@ -246,6 +246,27 @@ class Formula:
         copy = ast.parse(self.text, mode="eval").body
         return Formula(ast.unparse(ast.fix_missing_locations(Replace().visit(copy))))
 
+    def variants(self) -> list[tuple[str, Formula]]:
+        """Formulas that a slip of the pen could make of this one, each with what was changed: constants and the whole
+        by a tenth up and down, exponents by one, a term or a factor dropped, a root forgotten, max for min, two names
+        exchanged. No two are alike and none is the formula itself.
+
+        >>> [what for what, _ in Formula("2 * a + b").variants()]  # doctest: +ELLIPSIS
+        ['all of it times 0.9', 'all of it times 1.1', ..., 'a and b exchanged']
+        """
+        whole = [(f"all of it times {factor}", f"{factor} * ({self.text})") for factor in (0.9, 1.1)]
+        found = [(what, Formula(text)) for what, text in whole]
+        found += [(what, Formula(ast.unparse(ast.fix_missing_locations(tree)))) for what, tree in _changed(self._tree)]
+        for number, one in enumerate(self.names):
+            for other in self.names[number + 1 :]:
+                found.append((f"{one} and {other} exchanged", self.where(**{one: other, other: one})))
+        seen, kept = {self.text}, []
+        for what, formula in found:
+            if formula.text not in seen and formula.names:
+                seen.add(formula.text)
+                kept.append((what, formula))
+        return kept
+
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """The value on arrays and numbers, as the arithmetic of the arrays gives it (integers stay integers).
 
@@ -316,6 +337,52 @@ def align(values: Mapping[str, Any]) -> dict[str, Any]:
         return namespace(v).reshape(v, v.shape + (1,) * (rank - v.ndim))
 
     return {name: pad(v) for name, v in values.items()}
+
+
+def _changed(tree: ast.expr) -> list[tuple[str, ast.expr]]:
+    """What one change anywhere in the tree makes of it, with words for the change."""
+    found = [(what, new) for what, new in _slips(tree)]
+    for name, value in ast.iter_fields(tree):
+        for place, child in enumerate(value if isinstance(value, list) else [value]):
+            if not isinstance(child, ast.expr) or name == "func":
+                continue
+            for what, new in _changed(child):
+                whole = [*value[:place], new, *value[place + 1 :]] if isinstance(value, list) else new
+                fields = {**dict(ast.iter_fields(tree)), name: whole}
+                found.append((what, type(tree)(**fields)))
+    return found
+
+
+def _slips(node: ast.expr) -> list[tuple[str, ast.expr]]:
+    """What may be put in the place of one node."""
+    text = ast.unparse(node)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value:
+        return [(f"{text} times {factor}", ast.Constant(node.value * factor)) for factor in (0.9, 1.1)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        other = {"max": "min", "min": "max"}.get(node.func.id)
+        if other:
+            return [(f"{other} for {text}", ast.Call(ast.Name(other), node.args, []))]
+        if node.func.id == "sqrt":
+            return [(f"the root of {text} forgotten", node.args[0])]
+    if isinstance(node, ast.BinOp):
+        left, right = ast.unparse(node.left), ast.unparse(node.right)
+        if isinstance(node.op, ast.Add):
+            return [(f"{left} dropped from {text}", node.right), (f"{right} dropped from {text}", node.left)]
+        if isinstance(node.op, ast.Sub):
+            flipped = ast.BinOp(node.left, ast.Add(), node.right)
+            return [(f"{right} dropped from {text}", node.left), (f"the sign of {right} in {text}", flipped)]
+        if isinstance(node.op, ast.Mult):
+            return [(f"{left} dropped from {text}", node.right), (f"{right} dropped from {text}", node.left)]
+        if isinstance(node.op, ast.Div):
+            return [(f"{right} dropped from {text}", node.left)]
+        if isinstance(node.op, ast.Pow):
+            by = [ast.BinOp(node.right, op, ast.Constant(1)) for op in (ast.Sub(), ast.Add())]
+            words = ("less", "more")
+            return [
+                (f"exponent of {text} one {word}", ast.BinOp(node.left, ast.Pow(), new))
+                for word, new in zip(words, by, strict=True)
+            ]
+    return []
 
 
 def _number(value: Any, mode: str) -> Any:

@@ -238,7 +238,8 @@ class Theorem:
     panels: title -> ``{"box": [low, high], "colour": meaning, "cells": [[number, [x, y, x, y, ...]], ...]}``, and with
     ``"lines": [[label, [x, y, x, y, ...]], ...]`` curves (a single point: a mark) drawn over them. ``moves`` are what a
     worst-case search may change beside its generic moves; ``repair(p, x)`` makes instances meet again the hypotheses
-    that tie their arrays together (a radius that is a norm, say).
+    that tie their arrays together (a radius that is a norm, say). ``survivors``: "claim: change" -> why that mutant of
+    the claim is true, so that no run can refute it (see :mod:`verify.engine.mutate`).
     """
 
     name: str
@@ -258,6 +259,7 @@ class Theorem:
     figures: tuple[Figure, ...] = ()
     moves: tuple[Move, ...] = ()
     repair: Callable[[Any, Arrays], dict[str, Any]] | None = None
+    survivors: Mapping[str, str] = None  # type: ignore[assignment]
     invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]
     shares: Mapping[str, float] = None  # type: ignore[assignment]
     instances: int = 4096
@@ -265,7 +267,7 @@ class Theorem:
     not_tested: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in ("symbols", "invariances", "shares"):
+        for field in ("symbols", "invariances", "shares", "survivors"):
             if getattr(self, field) is None:
                 object.__setattr__(self, field, {})
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):

@@ -20,7 +20,7 @@ from typing import Any
 
 from verify.core.arrays import Backend, backend
 from verify.core.theorem import Claim, Comparison, Existence, Mean, Parameters, Probability, Rate, Theorem
-from verify.engine import catalogue, search, trial, verdict, witness
+from verify.engine import catalogue, mutate, search, trial, verdict, witness
 from verify.engine.evidence import Evidence, Tally
 from verify.engine.ledger import Ledger, run_key
 from verify.engine.result import ClaimResult, Result, Verdict
@@ -32,7 +32,7 @@ ALPHA = 0.01  # the error budget of a run, split over its statistical claims
 class Settings:
     """How to run: ``instances`` per point (None: the theorem's own number), ``budget`` in seconds (None: none),
     ``batch`` instances at a time (None: the theorem's own), ``backend`` and ``dtype`` by name, ``search`` seconds of
-    worst-case search after the sampling (0: none)."""
+    worst-case search after the sampling (0: none), ``mutate`` whether mutants of the claims are decided."""
 
     seed: int = 0
     instances: int | None = None
@@ -41,6 +41,7 @@ class Settings:
     backend: str = "auto"
     dtype: str = "float64"
     search: float = 0.0
+    mutate: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ def run(
         evidence = _gather(ledger, key, batches)
         evidence.figures.update(theorem.maps(p) if theorem.maps else {})
         claims = [_conclude(theorem, p, c, evidence, settings.seed, out) for c in theorem.claims]
+        alpha = verdict.budget(theorem.claims, ALPHA)
+        mutants = mutate.mutate(theorem, p, chosen, settings.seed, alpha) if settings.mutate else []
         found = search.worst(theorem, p, chosen, settings.search, settings.seed) if settings.search else []
         for one in found:
             _keep(theorem, p, one, claims, settings.seed, out)
@@ -127,6 +130,7 @@ def run(
         advice=_advice(theorem, p, claims, settings, chosen),
         answer=answer,
         search=[one.to_json() for one in found],
+        mutants=mutants,
     )
     ledger.save_result(key, {**result.to_json(), "evidence": evidence.to_json(), "machine": result.machine})
     return result
@@ -302,6 +306,7 @@ def stored(ledger: Ledger) -> dict[str, list[Result]]:
             evidence=Evidence.from_json(data["evidence"]),
             advice=data["advice"],
             answer=data["answer"],
+            mutants=data.get("mutants", []),
             search=[
                 {**s, "ratio": _number(s["ratio"]), "sampled": _number(s["sampled"])} for s in data.get("search", [])
             ],
@@ -323,6 +328,8 @@ def command(theorem: Theorem, p: Parameters, settings: Settings) -> str:
     for name in ("seed", "instances", "batch", "dtype"):
         if (value := getattr(settings, name)) != getattr(usual, name):
             words.append(f"{name}={value}")
+    if settings.mutate:
+        words.append("mutate=yes")
     if settings.search:
         words.append(f"search=worst effort={settings.search:g}s")
     if settings.budget is not None:

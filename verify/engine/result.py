@@ -59,7 +59,8 @@ class Result:
     ``params`` are all parameters as plain values; ``instances`` maps each family to the number drawn; ``machine``
     holds versions and hardware in words; ``command`` remakes the run; ``finished`` is False for an interrupted run;
     ``advice`` says what would be admitted where a claim is vacuous; ``answer`` is what was found for the user's data;
-    ``search`` what a worst-case search found, a record for each claim (see :class:`verify.engine.search.Search`).
+    ``search`` what a worst-case search found, a record for each claim (see :class:`verify.engine.search.Search`);
+    ``mutants`` how the mutants of the claims fared (see :mod:`verify.engine.mutate`).
     """
 
     theorem: str
@@ -77,6 +78,7 @@ class Result:
     advice: str = ""
     answer: dict[str, Any] = field(default_factory=dict)
     search: list[dict[str, Any]] = field(default_factory=list)
+    mutants: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def as_expected(self) -> bool:
@@ -98,6 +100,7 @@ class Result:
             "advice": self.advice,
             "answer": self.answer,
             "search": self.search,
+            "mutants": self.mutants,
             "claims": [
                 {
                     "name": c.name,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.core.theorem import Claim, Comparison, Existence, Identity, Mean, Probability, Rate, Theorem
+from verify.engine import mutate
 from verify.engine.catalogue import where
 from verify.engine.evidence import Evidence, Tally
 from verify.engine.result import Result
@@ -116,6 +117,7 @@ def _theorem_page(theorem: Theorem, results: Sequence[Result], folder: Path) -> 
             _claim(theorem, claim, numbers[claim.name], results, labels, latex, folder) for claim in theorem.claims
         ],
         "figures": _draw(theorem, results, folder),
+        "mutants": _mutants(results, numbers),
         "searches": [(numbers[s["claim"]], s) for r in results for s in r.search],
         "search_figure": _draw_search(results, folder),
         "rules": [(label, RULES[label]) for label in dict.fromkeys(c.kind.label for c in theorem.claims)],
@@ -332,6 +334,16 @@ def _draw(theorem: Theorem, results: Sequence[Result], folder: Path) -> list[dic
             }
         )
     return drawn
+
+
+def _mutants(results: Sequence[Result], numbers: Mapping[str, str]) -> dict[str, Any] | None:
+    """The score, the counts by outcome and the mutants that were not refuted, of the first point that has any."""
+    mutants = next((r.mutants for r in results if r.mutants), None)
+    if mutants is None:
+        return None
+    counts = Counter(m["outcome"] for m in mutants)
+    left = [(numbers[m["claim"]], m) for m in mutants if m["outcome"] in ("survives", "untested")]
+    return {"score": mutate.score(mutants), "counts": counts, "total": len(mutants), "left": left}
 
 
 def _draw_search(results: Sequence[Result], folder: Path) -> str:

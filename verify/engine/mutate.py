@@ -1,0 +1,138 @@
+r"""Mutations: what a slip of the pen could make of each claim, and whether the run would have noticed.
+
+Every claim that is expected to hold is changed in one place at a time: the formula of its bound (see
+:meth:`verify.core.formula.Formula.variants`), its relation, a hypothesis that it needs, the probability or the exponent
+that it states. Each mutant is decided on the same instances by the same rules, and is
+
+- ``refuted``: the run notices it;
+- ``weaker``: on every eligible instance its bound is at least as generous as that of the claim, so it says less and is
+  rightly not refuted;
+- ``untested``: a dropped hypothesis that every drawn instance met;
+- ``survives``: none of these. Either the mutant is true, or the instances are not nasty enough.
+
+The *score* is the share of the refuted among the refuted and the surviving. A theorem may explain mutants that survive
+because they are true (``Theorem.survivors``); those do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from verify.core.arrays import Backend, to_numpy
+from verify.core.theorem import Claim, Comparison, Count, Existence, Identity, Parameters, Probability, Rate, Theorem
+from verify.engine import trial, verdict
+from verify.engine.evidence import Tally
+
+FLIPPED = {"<=": ">=", ">=": "<="}
+INSTANCES = 256  # of each family, at most
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed claim and how it fared; ``statement`` is measured, relation and bound as text."""
+
+    claim: str
+    change: str
+    statement: str
+    outcome: str  # refuted | weaker | untested | survives
+    explained: str = ""
+
+
+def score(mutants: Sequence[Mapping[str, str]]) -> float:
+    """The share of the refuted among the refuted and the unexplained survivors; NaN without any."""
+    refuted = sum(m["outcome"] == "refuted" for m in mutants)
+    missed = sum(m["outcome"] == "survives" and not m["explained"] for m in mutants)
+    return refuted / (refuted + missed) if refuted + missed else float("nan")
+
+
+def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: float) -> list[dict[str, str]]:
+    """Decides every mutant of every claim that is expected to hold, on the first instances of every family; a record
+    of :class:`Mutant` for each. A statistical claim gets the error budget ``alpha``."""
+    import numpy as np
+
+    claims = [c for c in theorem.claims if c.expects == "holds"]
+    mutants = [(claim, change, mutant) for claim in claims for change, mutant in _mutants(claim)]
+    tallies: list[dict[str, Tally]] = [{} for _ in mutants]
+    generous, freed = [True] * len(mutants), [False] * len(mutants)
+    counts = {f: max(1, round(theorem.instances * s / _shares(theorem))) for f, s in _by_family(theorem).items()}
+    with np.errstate(all="ignore"):
+        for family, count in counts.items():
+            for start in range(0, min(count, INSTANCES), theorem.batch):
+                stop = min(start + theorem.batch, count, INSTANCES)
+                draw = trial.draw_for(theorem, p, family, start, stop, seed, chosen)
+                x = theorem.sample(draw, p, family)
+                margins, quantities = theorem.hypotheses(p, x), theorem.solve(p, x)
+                originals = {c.name: _decide(c, p, margins, quantities) for c in claims}
+                for i, (claim, _, mutant) in enumerate(mutants):
+                    out, bound = _decide(mutant, p, margins, quantities)
+                    tallies[i].setdefault(family, Tally()).merge(trial.tally(mutant, out, start))
+                    was, before = originals[claim.name]
+                    eligible = was.missed < 0
+                    generous[i] &= _at_least_as_generous(claim, bound, before, eligible)
+                    freed[i] |= bool(((out.missed < 0) & ~eligible).any())
+    found = []
+    for i, (claim, change, mutant) in enumerate(mutants):
+        decision = verdict.decide(mutant, tallies[i], alpha)
+        dropped = len(mutant.given) < len(claim.given)
+        same_side = mutant.relation == claim.relation and mutant.kind == claim.kind
+        if decision.verdict == "violated":
+            outcome = "refuted"
+        elif dropped and not freed[i]:
+            outcome = "untested"
+        elif not dropped and same_side and generous[i]:
+            outcome = "weaker"
+        else:
+            outcome = "survives"
+        statement = f"{mutant.measured} {mutant.relation} {mutant.bound.text}"
+        explained = theorem.survivors.get(f"{claim.name}: {change}", "") if outcome == "survives" else ""
+        found.append(asdict(Mutant(claim.name, change, statement, outcome, explained)))
+    return found
+
+
+def _by_family(theorem: Theorem) -> dict[str, float]:
+    return {family: theorem.shares.get(family, 1.0) for family in theorem.families}
+
+
+def _shares(theorem: Theorem) -> float:
+    return sum(_by_family(theorem).values())
+
+
+def _mutants(claim: Claim) -> Iterator[tuple[str, Claim]]:
+    """Each change of a claim, in words, and the changed claim."""
+    for what, bound in claim.bound.variants():
+        yield what, replace(claim, bound=bound)
+    if isinstance(claim.kind, Count) and claim.relation in FLIPPED:
+        strict = "-" if claim.relation == "<=" else "+"
+        yield "strictly", replace(claim, bound=type(claim.bound)(f"({claim.bound.text}) {strict} 1"))
+    if claim.relation in FLIPPED and not isinstance(claim.kind, Existence | Comparison):
+        yield "the relation turned round", replace(claim, relation=FLIPPED[claim.relation])  # type: ignore[arg-type]
+    for name in claim.given:
+        yield f"without {name!r}", replace(claim, given=tuple(n for n in claim.given if n != name))
+    if isinstance(claim.kind, Probability):
+        yield "a tenth of delta", replace(claim, kind=Probability(claim.kind.delta / 10))
+    if isinstance(claim.kind, Rate):
+        for step in (-0.25, 0.25):
+            yield f"exponent {claim.kind.exponent + step:g}", replace(claim, kind=Rate(claim.kind.exponent + step))
+
+
+def _decide(claim: Claim, p: Parameters, margins: Mapping[str, Any], quantities: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The outcomes of a batch, and the best values of its bound (B, ...)."""
+    _, bound = trial._sides(claim, trial.values_of(p, quantities))
+    return trial.outcomes(claim, p, margins, quantities), to_numpy(bound.value)
+
+
+def _at_least_as_generous(claim: Claim, bound: Any, before: Any, eligible: Any) -> bool:
+    """Whether whatever meets the claim meets the mutant, as far as these instances show."""
+    import numpy as np
+
+    if claim.relation == "==" or isinstance(claim.kind, Identity | Rate):
+        return False
+    new, old = (
+        np.reshape(np.broadcast_to(b, (len(eligible), *b.shape[1:])), (len(eligible), -1)) for b in (bound, before)
+    )
+    room = 1e-12 * np.abs(old)
+    wide = new >= old - room if claim.relation == "<=" else new <= old + room
+    known = np.isfinite(old)
+    return bool((wide | ~known)[eligible].all())
