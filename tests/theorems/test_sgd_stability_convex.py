@@ -1,0 +1,161 @@
+"""Stability for convex losses: the extremal case, the limit of the step, kinks, and one dimension."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from judge import draw, judge, one
+
+from theorems.generalization import _stability as stability
+from theorems.generalization.sgd_stability_convex import STEP, THEOREM
+
+HOLDS = tuple(c.name for c in THEOREM.claims if c.expects == "holds")
+WEIGHTS, LOSSES = "weights move by 2 L sum(alpha) / n", "losses move by 2 L^2 sum(alpha) / n"
+SLIDES = "slides: for networks of ReLUs"
+PLAIN = {"mu": 0, "radius": math.inf, "q": 0.5, "kind": stability.HUBER}
+LINEAR = one(x=[[1], [1], [1]], y=[64, -64, -64], h=8, copies=[1], alpha=[0.5, 0.25], start=[0], **PLAIN)
+PLANE = one(
+    x=[[0.96, 0.28], [0, 1], [0.96, 0.28]],
+    y=[64, 0, -64],
+    h=0.25,
+    copies=[1],
+    alpha=[1, 1],
+    start=[0, 0],
+    **PLAIN,
+)
+
+
+def test_linear_losses_and_an_example_turned_round():
+    judged = judge(THEOREM, LINEAR)
+    assert judged.quantities["params"][0] == judged.quantities["losses"][0] == 0.75  # 2/2 (1/2 + 1/4)
+    assert judged.quantities["gap"][0] == 0.375
+    assert {judged.word(c) for c in HOLDS} == {"holds"}
+    assert judged.word("half as far") == judged.word("n squared") == "violated"
+
+
+def test_a_step_of_four_over_beta_in_the_plane():
+    """The four sequences end 4, 2.4, 2 and 0 apart."""
+    judged = judge(THEOREM, PLANE)
+    assert judged.quantities["params"][0] == pytest.approx(2.1, rel=1e-15)
+    assert judged.word("steps of any size") == "violated"
+    assert judged.word(WEIGHTS) == STEP
+    assert judge(THEOREM, PLANE | one(alpha=[0.5, 0.5])).word(WEIGHTS) == "holds"
+
+
+@pytest.mark.parametrize("excess", [1e-3, 0.1, 1.0])
+def test_every_step_above_two_over_beta_can_fail(excess):
+    """h = 1/4, so 2/beta = 1/2; a push of sine 1/100 stays where the other loss is a square."""
+    alpha, push = (1 + excess) / 2, [math.cos(0.01), math.sin(0.01)]
+    judged = judge(THEOREM, PLANE | one(x=[push, [0, 1], push], alpha=[alpha, alpha]))
+    parted = 2 * alpha * math.hypot(push[0], push[1] * (4 * alpha - 1))
+    assert judged.quantities["params"][0] == pytest.approx((4 * alpha + 2 * alpha + parted) / 4, rel=1e-12)
+    assert judged.word("steps of any size") == "violated"
+
+
+def test_a_kink_moves_the_losses_too():
+    test = [[0.99, 0.1], [0, 1], [0.99, 0.1], [0.94, -0.32]]
+    x = PLANE | one(x=test, y=[64, 0, -64, 64], h=0, copies=[7])
+    judged = judge(THEOREM, x)
+    moved = np.asarray([3.96, 0.4]) + 7 * np.asarray([1.98, -1.8]) + 7 * np.asarray([1.98, 0.2])
+    assert judged.quantities["losses"][0] == pytest.approx(moved @ [0.94, -0.32] / 64, rel=1e-12)
+    assert judged.word(SLIDES) == "violated"
+    assert judged.word("every convex Lipschitz loss, every step") == "holds"
+    assert judged.word(LOSSES) == STEP
+
+
+@pytest.mark.parametrize("h", [0.0, 0.01, 0.3])
+def test_in_one_dimension_equal_steps_of_any_size_are_stable(h):
+    rng = np.random.default_rng(0)
+    B, T = 300, 6
+    x = {
+        "x": rng.choice([-1.0, 1.0], (B, 4, 1)) * rng.uniform(0.2, 1, (B, 4, 1)),
+        "y": rng.normal(size=(B, 4)) * rng.choice([0.1, 1, 10], (B, 1)),
+        "copies": rng.integers(1, 4, (B, 2)).astype(float),
+        "alpha": np.broadcast_to(rng.uniform(0.1, 3, (B, 1)), (B, T)).copy(),
+        "start": rng.normal(size=(B, 1)),
+        **{name: np.full(B, float(v)) for name, v in (PLAIN | {"h": h}).items()},
+    }
+    judged = judge(THEOREM, x)
+    assert set(judged.words("steps of any size")) == {"holds"}
+    assert judged.ratio("steps of any size").max() > 0.9
+
+
+def test_all_sequences_of_all_examples():
+    """n = 4 with two equal examples: 4^3 sequences of indices, one after the other."""
+    judged = draw(THEOREM, "logistic", 1, steps=3)
+    x = {name: a[0] for name, a in judged.x.items()}
+    sample = [0, 1, *[2] * int(x["copies"][1])] if x["copies"][0] == 1 else None
+    rows = sample or [0, *[1] * int(x["copies"][0]), *[2] * int(x["copies"][1])]
+
+    def run(indices, first):
+        w = x["start"]
+        for a, i in zip(x["alpha"], indices, strict=True):
+            z = x["x"][first if rows[i] == 0 else rows[i]]
+            w = w + a * z / (1 + np.exp(w @ z))
+        return w
+
+    every = list(product(range(len(rows)), repeat=3))
+    apart = [np.linalg.norm(run(i, 0) - run(i, 3)) for i in every]
+    assert judged.quantities["params"][0] == pytest.approx(np.mean(apart), rel=1e-12)
+
+
+def test_the_gap_is_the_mean_over_all_samples():
+    """n = 2 of a law of two examples: four samples, four sequences of two indices each."""
+    x = one(x=[[0.8, 0.1], [0, 1], [-0.3, 0.9]], y=[0.5, 0, -0.2], h=0.5, copies=[1], alpha=[0.7, 0.3], start=[0, 0])
+    x |= one(**PLAIN | {"q": 0.25})
+    z, y = x["x"][0][[0, 2]], x["y"][0][[0, 2]]
+
+    def f(w, k):
+        return float(stability.loss(x, np.asarray([w @ z[k] - y[k]]))[0])
+
+    gap = 0.0
+    for S in product((0, 1), repeat=2):
+        chance = np.prod([(0.25, 0.75)[k] for k in S])
+        for i in product((0, 1), repeat=2):
+            w = np.zeros(2)
+            for a, j in zip((0.7, 0.3), i, strict=True):
+                k = S[j]
+                w = w - a * np.clip((w @ z[k] - y[k]) / 0.5, -1, 1) * z[k]
+            risk = 0.25 * f(w, 0) + 0.75 * f(w, 1)
+            gap += chance / 4 * (risk - np.mean([f(w, k) for k in S]))
+    assert judge(THEOREM, x).quantities["gap"][0] == pytest.approx(abs(gap), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", [stability.HUBER, stability.LOGISTIC, stability.SIGMOID, stability.COSINE])
+def test_slopes_are_derivatives_and_no_larger_than_stated(kind):
+    u = np.linspace(-9, 9, 1801)[None]
+    x = one(kind=kind, h=0.7)
+    step = 1e-6
+    by_differences = (stability.loss(x, u + step) - stability.loss(x, u - step)) / (2 * step)
+    slopes = stability.slope(x, u)
+    assert slopes == pytest.approx(by_differences, abs=2e-6)
+    assert np.abs(slopes).max() <= stability.SLOPES[kind] + 1e-15
+    bend = np.abs(np.diff(slopes) / np.diff(u)).max()
+    assert bend <= {stability.HUBER: 1 / 0.7, **stability.BENDS}[kind] * (1 + 1e-9)
+    assert bend >= 0.99 * {stability.HUBER: 1 / 0.7, **stability.BENDS}[kind]
+
+
+def test_losses_far_out_do_not_overflow():
+    u = np.asarray([[-1e4, 1e4]])
+    assert stability.loss(one(kind=stability.LOGISTIC, h=1), u).tolist() == [[1e4, 0.0]]
+    assert stability.slope(one(kind=stability.LOGISTIC, h=1), u).tolist() == [[-1.0, 0.0]]
+    assert stability.loss(one(kind=stability.SIGMOID, h=1), u).tolist() == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize("family", THEOREM.families)
+def test_the_reference_measures_the_same(family):
+    for seed in range(3):
+        judged = draw(THEOREM, family, 1, seed=seed)
+        theirs = THEOREM.reference(judged.p, judged.x)
+        for name in ("params", "losses", "gap"):
+            assert theirs[name] == pytest.approx(judged.quantities[name], rel=1e-9, abs=1e-13)
+
+
+@pytest.mark.parametrize("family", THEOREM.families)
+def test_no_family_violates_what_should_hold(family):
+    judged = draw(THEOREM, family, 60, seed=1)
+    for claim in HOLDS:
+        assert not {"violated", "undecided"} & set(judged.words(claim))

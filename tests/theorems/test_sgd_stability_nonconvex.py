@@ -1,0 +1,94 @@
+"""Stability without convexity: the top of the cosine, the recursion, and whole numbers t_0."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from judge import draw, judge, one
+
+from theorems.generalization import _stability as stability
+from theorems.generalization.sgd_stability_nonconvex import THEOREM
+
+HOLDS = tuple(c.name for c in THEOREM.claims if c.expects == "holds")
+EPSILON, EVERY = "losses move by epsilon", "losses, for every t_0"
+SLIDES = "slides: for networks as in the convex case"
+TOP = one(
+    x=[[1], [1], [1]],
+    y=[math.pi / 2, 0, -math.pi / 2],
+    h=1,
+    mu=0,
+    radius=math.inf,
+    q=0.5,
+    kind=stability.COSINE,
+    copies=[9],
+    alpha=[0.5, 0.5],
+    start=[0],
+)
+
+
+def test_two_steps_at_the_top_of_the_cosine():
+    """A push of 1/4 each way, and a step at the top that adds sin(1/4) / 4."""
+    judged = judge(THEOREM, TOP)
+    one_push, twice = 0.5, 2 * (0.25 + math.cos(0.25) / 4)
+    after = 2 * (0.25 + math.sin(0.25) / 4)
+    expected = 0.01 * twice + 0.09 * (after + one_push)
+    assert judged.quantities["params"][0] == pytest.approx(expected, rel=1e-12)
+    assert judged.quantities["grown"][0] == pytest.approx(0.05 * (1 + 0.9 * 0.25) + 0.05, rel=1e-12)
+    assert judged.word("no growth after a hit") == "violated"
+
+
+def test_the_convex_bound_fails_after_nine_steps():
+    judged = draw(THEOREM, "top of the cosine", 20)
+    assert judged.word(SLIDES) == "violated"
+    assert judged.word(EPSILON) == "holds"
+
+
+def test_the_theorem_by_hand():
+    """Steps c/t with c = 4, L = beta = 1/2, n = 10, T = 2: Q = 2, (2 c L^2)^(1/3) = 2^(1/3), T^(2/3) = 2^(2/3)."""
+    judged = judge(THEOREM, TOP | one(alpha=[4, 2]))
+    out = judged.outcomes[EPSILON]
+    assert out.bound[0] == pytest.approx(1.5 / 9 * 2, rel=1e-14)
+
+
+def test_the_bound_is_never_below_the_best_whole_number():
+    """epsilon >= min over t_0 of t_0/n + L g, for constants drawn at random and steps c/t: the proof's last part."""
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        n, T = rng.integers(2, 50), rng.integers(1, 60)
+        L, beta, c = 10.0 ** rng.uniform(-2, 1, 3)
+        t = np.arange(1, T + 1)
+        growth = np.cumprod((1 + (1 - 1 / n) * beta * c / t)[::-1])[::-1] / (1 + (1 - 1 / n) * beta * c / t)
+        terms = 2 * L / n * c / t * growth
+        tails = np.append(np.cumsum(terms[::-1])[::-1], 0)
+        best = min(1.0, (np.arange(T + 1) / n + L * tails).min())
+        Q = beta * c
+        epsilon = (1 + 1 / Q) / (n - 1) * (2 * c * L**2) ** (1 / (Q + 1)) * T ** (Q / (Q + 1))
+        assert best <= epsilon * (1 + 1e-12)
+
+
+def test_the_sums_from_t_zero_on():
+    judged = draw(THEOREM, "cosine", 4)
+    tails, n, L = (judged.quantities[k] for k in ("tails", "n", "L"))
+    assert tails.shape == (4, 7)
+    assert (tails[:, -1] == 0).all()
+    assert (np.diff(tails, axis=1) < 0).all()
+    assert tails[:, 5] == pytest.approx(2 * L / n * judged.x["alpha"][:, 5], rel=1e-12)
+    assert judged.outcomes[EVERY].holds.all()
+
+
+@pytest.mark.parametrize("family", THEOREM.families)
+def test_the_reference_measures_the_same(family):
+    for seed in range(3):
+        judged = draw(THEOREM, family, 1, seed=seed)
+        theirs = THEOREM.reference(judged.p, judged.x)
+        for name in ("params", "losses", "gap"):
+            assert theirs[name] == pytest.approx(judged.quantities[name], rel=1e-9, abs=1e-13)
+
+
+@pytest.mark.parametrize("family", THEOREM.families)
+def test_no_family_violates_what_should_hold(family):
+    judged = draw(THEOREM, family, 60, seed=1)
+    for claim in HOLDS:
+        assert not {"violated", "undecided"} & set(judged.words(claim))

@@ -1,0 +1,91 @@
+"""Stability for strongly convex losses: the equality, the ridge, the ball, and steps that keep paths apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from judge import draw, judge, one
+
+from theorems.generalization import _stability as stability
+from theorems.generalization.sgd_stability_strong import ENTERED, SHORT, SHORTER, THEOREM
+
+HOLDS = tuple(c.name for c in THEOREM.claims if c.expects == "holds")
+TIME, TIGHT = "at time T", "without the ridge: G in place of L"
+PLAIN = {"q": 0.5, "kind": stability.HUBER}
+# 1/h + mu = 1/2 = beta, alpha = 2, 1 - alpha mu = 1/4.
+LINEAR = one(
+    x=[[1], [0], [1]],
+    y=[64, 64, -64],
+    h=8,
+    copies=[1],
+    alpha=[2, 2, 2],
+    start=[0],
+    mu=0.375,
+    radius=16,
+    **PLAIN,
+)
+
+
+def test_linear_losses_in_a_large_ball():
+    judged = judge(THEOREM, LINEAR)
+    assert judged.quantities["params"][0] == 2 * 2 / 2 * (1 + 1 / 4 + 1 / 16)
+    assert judged.quantities["L"][0] == 7
+    assert judged.word("linear losses attain it") == "holds"
+    assert judged.ratio(TIGHT)[0] == pytest.approx(1, abs=1e-9)
+    assert judged.ratio(TIME)[0] == pytest.approx(1 / 7, abs=1e-9)
+    assert judged.word("contraction by 1 - alpha beta") == "violated"
+
+
+def test_the_ball_brings_paths_together():
+    """Radius 1: a hit ends at 1 and -1, another hit leaves it so."""
+    judged = judge(THEOREM, LINEAR | one(radius=1))
+    assert judged.quantities["params"][0] == np.mean([2, 2, 2, 2, 0.5, 0.5, 0.125, 0])
+    assert judged.word("linear losses attain it").startswith("linear")
+
+
+def test_half_the_bound_is_exceeded():
+    judged = draw(THEOREM, "linear, small ball", 20)
+    assert judged.word("half as far") == "violated"
+    assert judged.ratio("half as far").min() > 1.1
+
+
+def test_steps_of_one_over_mu_keep_paths_apart():
+    """mu = 1/2, alpha = 2: only w_2 = 2 or -2 survives a step. Met at all in the first nine steps: 4 apart."""
+    x = one(x=[[0.96, 0.28], [0, 1], [0.96, 0.28]], y=[64, 0, -64], h=0.0625, copies=[7], start=[0, 0], mu=0.5)
+    x |= one(alpha=[2.0] * 10, radius=2, **PLAIN)
+    judged = judge(THEOREM, x)
+    last = 1 / 8 * 4  # the push is as long as the radius
+    assert judged.quantities["params"][0] == pytest.approx(last + 7 / 8 * 4 * (1 - (7 / 8) ** 9), rel=1e-12)
+    assert judged.quantities["L"][0] == 2
+    assert judged.word("steps of any size") == "violated"
+    assert judged.word(TIME) == SHORT
+
+
+@pytest.mark.parametrize(
+    ("alpha", "word", "sharper"), [(2.0, "holds", "holds"), (2.2, SHORTER, "holds"), (2.3, SHORTER, SHORT)]
+)
+def test_limits_of_the_step(alpha, word, sharper):
+    """beta = 1/2, mu = 3/8: 1/beta = 2 and 2/(beta + mu) = 2.2857."""
+    judged = judge(THEOREM, LINEAR | one(alpha=[alpha] * 3))
+    assert judged.word("losses, at all times") == word
+    assert judged.word("losses, steps up to 2/(beta+mu)") == sharper
+
+
+def test_a_start_outside_the_ball_is_set_aside():
+    assert judge(THEOREM, LINEAR | one(start=[17])).word(TIME) == ENTERED
+
+
+@pytest.mark.parametrize("family", THEOREM.families)
+def test_the_reference_measures_the_same(family):
+    for seed in range(3):
+        judged = draw(THEOREM, family, 1, seed=seed)
+        theirs = THEOREM.reference(judged.p, judged.x)
+        for name in ("params", "losses", "gap"):
+            assert theirs[name] == pytest.approx(judged.quantities[name], rel=1e-9, abs=1e-13)
+
+
+@pytest.mark.parametrize("family", THEOREM.families)
+def test_no_family_violates_what_should_hold(family):
+    judged = draw(THEOREM, family, 60, seed=1)
+    for claim in HOLDS:
+        assert not {"violated", "undecided"} & set(judged.words(claim))

@@ -1,0 +1,321 @@
+r"""Stability of stochastic gradient descent: what the three theorems measure, exactly.
+
+A loss is $`f(w;z)=\varphi(\langle w,x\rangle-y)`$ with $`z=(x,y)`$ and one of four functions $`\varphi`$:
+
+- Huber, $`u^2/2h`$ up to $`|u|=h`$ and $`|u|-h/2`$ beyond; for $`h=0`$ the absolute value,
+- logistic, $`\log(1+e^{-u})`$,
+- sigmoid, $`1/(1+e^u)`$,
+- cosine, $`(1+\cos u)/2`$.
+
+$`\varphi`$ is Lipschitz with the constant 1, 1, 1/4, 1/2, its derivative with 1/h, 1/4, $`1/6\sqrt3`$, 1/2. A sample
+has $`n=1+\sum_kc_k`$ examples: one that is replaced, and $`c_k`$ copies of each of some others. So one of K moves is
+made at every step, and all $`K^T`$ paths are followed (:mod:`verify.kit.sgd_paths`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from verify.core.arrays import dot, eps, namespace, norm2
+from verify.kit.sgd_paths import endpoints, expectation
+
+HUBER, LOGISTIC, SIGMOID, COSINE = 0.0, 1.0, 2.0, 3.0
+SLOPES = {HUBER: 1.0, LOGISTIC: 1.0, SIGMOID: 1 / 4, COSINE: 1 / 2}
+BENDS = {LOGISTIC: 1 / 4, SIGMOID: 1 / (6 * 3**0.5), COSINE: 1 / 2}
+FAR = 64.0  # targets so far away make the Huber loss linear
+
+
+def _by_kind(kind: Any, values: dict[float, Any]) -> Any:
+    """The entry of each instance's own kind."""
+    xp = namespace(kind)
+    found = xp.zeros_like(kind)
+    for number, value in values.items():
+        found = xp.where(kind == number, value + xp.zeros_like(kind), found)
+    return found
+
+
+def _sigmoid(u: Any) -> Any:
+    """1 / (1 + exp(-u))."""
+    xp = namespace(u)
+    small = xp.exp(-xp.abs(u))
+    return xp.where(u >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def loss(x: Any, u: Any) -> Any:
+    """phi(u) for u (B, ...)."""
+    xp = namespace(u)
+    kind, h = (xp.reshape(x[name], (-1,) + (1,) * (u.ndim - 1)) for name in ("kind", "h"))
+    size, positive = xp.abs(u), xp.where(h > 0, h, xp.ones_like(h))
+    huber = xp.where(size < h, u * u / (2 * positive), size - h / 2)
+    logistic = xp.logaddexp(-u, xp.zeros_like(u))
+    return _by_kind(
+        kind + xp.zeros_like(u),
+        {HUBER: huber, LOGISTIC: logistic, SIGMOID: _sigmoid(-u), COSINE: (1 + xp.cos(u)) / 2},
+    )
+
+
+def slope(x: Any, u: Any) -> Any:
+    """phi'(u) for u (B, ...); of the absolute value at 0 the subgradient 0."""
+    xp = namespace(u)
+    kind, h = (xp.reshape(x[name], (-1,) + (1,) * (u.ndim - 1)) for name in ("kind", "h"))
+    positive = xp.where(h > 0, h, xp.ones_like(h))
+    huber = xp.where(xp.abs(u) < h, u / positive, xp.sign(u))
+    s = _sigmoid(-u)
+    return _by_kind(
+        kind + xp.zeros_like(u), {HUBER: huber, LOGISTIC: -s, SIGMOID: -s * (1 - s), COSINE: -xp.sin(u) / 2}
+    )
+
+
+def smoothness(x: Any) -> Any:
+    """sup phi'' |x|^2 over the examples and test points, infinite for the absolute value: (B,)."""
+    xp = namespace(x["x"])
+    positive = xp.where(x["h"] > 0, x["h"], xp.ones_like(x["h"]))
+    bend = xp.where(x["h"] > 0, 1 / positive, xp.full_like(positive, xp.inf))
+    return _by_kind(x["kind"], {HUBER: bend, **BENDS}) * _longest(x) ** 2
+
+
+def _longest(x: Any) -> Any:
+    return namespace(x["x"]).max(norm2(x["x"]), axis=-1)
+
+
+def constants(x: Any) -> dict[str, Any]:
+    """Of each instance, (B,): n; the largest |x| of its examples and test points; G = sup |phi'| |x|; the sum of the
+    steps and of their squares."""
+    xp = namespace(x["x"])
+    return {
+        "n": 1 + xp.sum(x["copies"], axis=-1),
+        "length": _longest(x),
+        "G": _by_kind(x["kind"], SLOPES) * _longest(x),
+        "total": xp.sum(x["alpha"], axis=-1),
+        "squares": dot(x["alpha"], x["alpha"]),
+    }
+
+
+def rounding(x: Any, growth: Any = 1.0) -> Any:
+    r"""What rounding can add to a mean distance of two paths, (B,), for steps that multiply no distance by more than
+    a factor whose product over the steps is ``growth``.
+
+    A step errs by at most (d + 4) eps times the reach of the path, as :math:`\alpha\beta\le2` times the error of u is
+    of that size; the norm and the mean add d + T (K + 1) roundings of the distance.
+    """
+    xp = namespace(x["x"])
+    d, T, K = x["x"].shape[-1], x["alpha"].shape[-1], x["copies"].shape[-1] + 1
+    found = constants(x)
+    reach = norm2(x["start"]) + found["G"] * found["total"] + (1 + xp.max(xp.abs(x["y"]), axis=-1)) / found["length"]
+    return 8 * T * (d + K + 8) * eps(x["x"]) * reach * growth
+
+
+def _descend(x: Any, rows: tuple[int, ...]) -> Any:
+    """The ends of all paths whose moves are the examples ``rows``: (B, K**T, d)."""
+    xp = namespace(x["x"])
+    X = xp.stack([x["x"][:, k, :] for k in rows], axis=1)
+    Y = xp.stack([x["y"][:, k] for k in rows], axis=1)
+    mu, radius = x["mu"][:, None, None, None], x["radius"][:, None, None]
+
+    def step(w: Any, t: int) -> Any:
+        a = x["alpha"][:, t][:, None, None, None]
+        u = xp.matmul(w, xp.matrix_transpose(X)) - Y[:, None, :]
+        new = (1 - a * mu) * w[:, :, None, :] - a * slope(x, u)[..., None] * X[:, None, :, :]
+        size = norm2(new)
+        outside = size > radius
+        inward = xp.where(outside, radius / xp.where(outside, size, xp.ones_like(size)), xp.ones_like(size))
+        return new * inward[..., None]
+
+    return endpoints(step, x["start"], x["alpha"].shape[-1])
+
+
+def _losses(x: Any, w: Any, z: Any, y: Any) -> Any:
+    """f(w; z) with its ridge: w (B, P, d), z (B, R, d), y (B, R) -> (B, P, R)."""
+    xp = namespace(w)
+    ridge = x["mu"][:, None] * dot(w, w) / 2
+    return loss(x, xp.matmul(w, xp.matrix_transpose(z)) - y[:, None, :]) + ridge[..., None]
+
+
+def measure(x: Any) -> dict[str, Any]:
+    r"""The measured quantities, (B,), exact up to rounding.
+
+    params: :math:`E\|w_T-w'_T\|`; losses: the largest :math:`E|f(w_T;z)-f(w'_T;z)|` over the rows of x, which hold the
+    sample, the replacement and test points; gap: :math:`|E[R(w_T)-R_S(w_T)]|` for samples of n examples drawn from
+    the first (probability q) and the last.
+    """
+    xp = namespace(x["x"])
+    K = x["copies"].shape[-1] + 1
+    n = 1 + xp.sum(x["copies"], axis=-1)
+    chances = xp.concat([xp.ones_like(n)[:, None], x["copies"]], axis=-1) / n[:, None]
+    others = tuple(range(1, K))
+    w, v = _descend(x, (0, *others)), _descend(x, (K, *others))
+    apart = xp.abs(_losses(x, w, x["x"], x["y"]) - _losses(x, v, x["x"], x["y"]))
+    pool = [expectation(apart[..., k], chances) for k in range(x["x"].shape[1])]
+    return {
+        "params": expectation(norm2(w - v), chances),
+        "losses": xp.max(xp.stack(pool, axis=-1), axis=-1),
+        "gap": _gap(x, n, K),
+    }
+
+
+def _gap(x: Any, n: Any, last: int) -> Any:
+    """|E[R - R_S]|: R - R_S = (q - j/n)(f(w; first) - f(w; last)) when the sample holds the first j times."""
+    xp = namespace(n)
+    two = xp.stack([x["x"][:, k, :] for k in (0, last)], axis=1)
+    both = _losses(x, _descend(x, (0, last)), two, xp.stack([x["y"][:, k] for k in (0, last)], axis=1))
+    difference, q = both[..., 0] - both[..., 1], x["q"]
+    chance, found = (1 - q) ** n, xp.zeros_like(n)
+    for j in range(int(xp.max(n)) + 1):
+        share = xp.minimum(j / n, xp.ones_like(n))  # beyond n the chance is 0
+        mean = expectation(difference, xp.stack([share, 1 - share], axis=-1))
+        found = found + chance * (q - share) * mean
+        chance = chance * (n - j) / (j + 1) * q / (1 - q)
+    return xp.abs(found)
+
+
+def measure_reference(x: Any) -> dict[str, Any]:
+    """The same of one instance by recursion over the sequences, in Python floats."""
+    import math
+
+    import numpy as np
+
+    X, Y = x["x"][0].astype(float), [float(v) for v in x["y"][0]]
+    kind, h, mu, radius, q = (float(x[name][0]) for name in ("kind", "h", "mu", "radius", "q"))
+    rates = [float(a) for a in x["alpha"][0]]
+    copies = [float(c) for c in x["copies"][0]]
+    n, K = 1 + sum(copies), len(copies) + 1
+
+    def phi(u: float) -> float:
+        if kind == HUBER:
+            return abs(u) - h / 2 if abs(u) >= h else u * u / (2 * h)
+        if kind == LOGISTIC:
+            return math.log1p(math.exp(-u)) if u > 0 else math.log1p(math.exp(u)) - u
+        return (1 - math.tanh(u / 2)) / 2 if kind == SIGMOID else math.cos(u / 2) ** 2
+
+    def derivative(u: float) -> float:
+        if kind == HUBER:
+            return max(-1.0, min(1.0, u / h)) if h > 0 else float((u > 0) - (u < 0))
+        if kind == LOGISTIC:
+            return (math.tanh(u / 2) - 1) / 2
+        return -(1 - math.tanh(u / 2) ** 2) / 4 if kind == SIGMOID else -math.sin(u / 2) * math.cos(u / 2)
+
+    def f(w: Any, k: int) -> float:
+        return phi(float(X[k] @ w) - Y[k]) + mu * float(w @ w) / 2
+
+    def step(w: Any, k: int, t: int) -> Any:
+        new = w - rates[t] * (derivative(float(X[k] @ w) - Y[k]) * X[k] + mu * w)
+        size = math.sqrt(float(new @ new))
+        return new * (radius / size) if size > radius else new
+
+    ends: list[tuple[float, Any, Any]] = []
+
+    def follow(chance: float, w: Any, v: Any, t: int) -> None:
+        if t == len(rates):
+            ends.append((chance, w, v))
+            return
+        follow(chance / n, step(w, 0, t), step(v, K, t), t + 1)
+        for k, c in enumerate(copies, 1):
+            if c:
+                follow(chance * c / n, step(w, k, t), step(v, k, t), t + 1)
+
+    start = x["start"][0].astype(float)
+    follow(1.0, start, start, 0)
+    pool = [sum(p * abs(f(w, k) - f(v, k)) for p, w, v in ends) for k in range(len(X))]
+
+    leaves: list[tuple[int, float]] = []  # how often the first was met, and the difference of the two losses
+
+    def alone(w: Any, met: int, t: int) -> None:
+        if t == len(rates):
+            leaves.append((met, f(w, 0) - f(w, K)))
+            return
+        alone(step(w, 0, t), met + 1, t + 1)
+        alone(step(w, K, t), met, t + 1)
+
+    alone(start, 0, 0)
+    gap, T = 0.0, len(rates)
+    for j in range(int(n) + 1):
+        share = j / n
+        mean = sum(share**met * (1 - share) ** (T - met) * value for met, value in leaves)
+        gap += math.comb(int(n), j) * q**j * (1 - q) ** (int(n) - j) * (q - share) * mean
+    return {
+        "params": np.asarray([sum(p * math.sqrt(float((w - v) @ (w - v))) for p, w, v in ends)]),
+        "losses": np.asarray([max(pool)]),
+        "gap": np.asarray([abs(gap)]),
+    }
+
+
+def linear_margin(x: Any) -> Any:
+    """Not negative where every loss is linear along all paths and the replacement turns the first example, the longest
+    one, round: (B,)."""
+    xp = namespace(x["x"])
+    K, found = x["copies"].shape[-1] + 1, constants(x)
+    reach = norm2(x["start"]) + found["length"] * found["total"]
+    room = xp.min(xp.abs(x["y"]), axis=-1) - x["h"] - found["length"] * reach
+    turned = norm2(x["x"][:, K, :] - x["x"][:, 0, :]) + xp.abs(x["y"][:, K] + x["y"][:, 0])
+    longest = norm2(x["x"][:, 0, :]) - found["length"]
+    other = xp.where(x["kind"] == HUBER, xp.zeros_like(room), xp.full_like(room, -1.0))
+    return xp.minimum(xp.minimum(room, other), xp.minimum(-turned, longest))
+
+
+def rows_in_ball(draw: Any, rows: int, d: int) -> Any:
+    """Uniform directions of lengths between 0.3 and 1, one of them 1: (B, rows, d)."""
+    g = draw.normal(rows, d)
+    size = draw.uniform(rows, low=0.3, high=1.0)
+    return g / norm2(g)[..., None] * (size / draw.xp.max(size, axis=-1, keepdims=True))[..., None]
+
+
+def turned(draw: Any, x: Any) -> Any:
+    """x (B, rows, d) with the last example, by a coin, the first one turned round."""
+    flip = draw.coin()[:, None]
+    last = (1 - flip) * x[:, -1, :] - flip * x[:, 0, :]
+    return draw.xp.concat([x[:, :-1, :], last[:, None, :]], axis=1)
+
+
+def whole(draw: Any, low: int, high: int, *shape: int) -> Any:
+    """Whole numbers low, ..., high as floats."""
+    return draw.xp.astype(draw.integers(low, high + 1, *shape), draw.backend.float)
+
+
+def instance(draw: Any, **arrays: Any) -> dict[str, Any]:
+    """An instance; what is not named is at its plainest: h = 1, no ridge, no ball, w_0 = 0, two equally likely
+    examples in the population."""
+    one = draw.full(1.0)
+    plain = {"h": one, "mu": 0 * one, "radius": draw.full(draw.xp.inf), "q": one / 2}
+    return {**plain, "start": draw.full(0.0, arrays["x"].shape[-1]), **arrays}
+
+
+Pair = tuple[float, float]
+
+
+def plane(draw: Any, by_hand: Pair, angles: Pair, test: Pair) -> tuple[Any, Any]:
+    """Examples in the plane whose steps tear paths apart: a far target along a direction near the first axis, ``by
+    hand`` in half of the draws, that is replaced by the opposite target; an example that asks for w_2 = 0; and a test
+    point with a far target. x (B, 4, 2) and y (B, 4)."""
+    xp, free = draw.xp, draw.coin()[:, None]
+    angle = draw.uniform(low=angles[0], high=angles[1])
+    first = (1 - free) * draw.backend.asarray([by_hand]) + free * xp.stack([xp.cos(angle), xp.sin(angle)], axis=-1)
+    rest = xp.broadcast_to(draw.backend.asarray([[0.0, 1.0], test]), (draw.size, 2, 2))
+    x = xp.concat([first[:, None, :], rest[:, :1, :], first[:, None, :], rest[:, 1:, :]], axis=1)
+    return x, xp.broadcast_to(draw.backend.asarray([[FAR, 0.0, -FAR, FAR]]), (draw.size, 4))
+
+
+def first_steps(draw: Any, alpha: Any, steps: int, low: int) -> Any:
+    """Steps of size alpha (B,), of which by a coin all or only some first ones are made, ``low`` at least: (B, T)."""
+    xp = draw.xp
+    free = draw.coin()
+    made = free * whole(draw, min(low, steps), steps) + (1 - free) * min(low, steps)
+    place = xp.astype(xp.arange(steps, device=draw.backend.device), draw.backend.float)
+    return xp.where(place[None, :] < made[:, None], alpha[:, None], draw.full(0.0, steps))
+
+
+def swap(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
+    """The example and its replacement exchanged."""
+    xp, K = draw.xp, x["copies"].shape[-1] + 1
+    order = [K, *range(1, K), 0, *range(K + 1, x["x"].shape[1])]
+    return {
+        **x,
+        "x": xp.stack([x["x"][:, k, :] for k in order], axis=1),
+        "y": xp.stack([x["y"][:, k] for k in order], axis=1),
+        "q": 1 - x["q"],
+    }
+
+
+def reflect(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
+    """Some coordinates negated."""
+    s = draw.shared.sign(x["x"].shape[-1])
+    return {**x, "x": x["x"] * s[:, None, :], "start": x["start"] * s}
