@@ -26,6 +26,7 @@ from verify.engine.result import ClaimResult, Result, Word
 from verify.report import figures, pages, terminal, text
 
 DURATIONS = ("budget", "effort")  # run options that are seconds where they are given as numbers
+SWITCHES = ("mutate",)  # run options that are yes or no
 
 _T = TypeVar("_T")
 
@@ -51,6 +52,7 @@ def run(theorem: str | os.PathLike[str] | Theorem, **given: Any) -> Run:
         backend=options.backend,
         dtype=options.dtype,
         search=options.effort if options.search == "worst" else 0.0,
+        mutate=options.mutate == "yes",
     )
     kept = given.get("out") is not None
     with ExitStack() as stack:
@@ -271,4 +273,6 @@ def _text(key: str, value: Any) -> str:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return f"[{','.join(_text(key, entry) for entry in value)}]"
+    if key in SWITCHES and isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value}s" if key in DURATIONS and isinstance(value, int | float) else str(value)
