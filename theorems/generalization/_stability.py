@@ -279,6 +279,15 @@ def instance(draw: Any, **arrays: Any) -> dict[str, Any]:
     return {**plain, "start": draw.full(0.0, arrays["x"].shape[-1]), **arrays}
 
 
+FIXED = ("kind", "copies", "mu", "radius")  # what a worst-case search leaves alone
+
+
+def repair(p: Any, x: Any) -> dict[str, Any]:
+    """No negative steps and widths, and a chance between 0 and 1."""
+    xp = namespace(x["x"])
+    return {**x, "alpha": xp.abs(x["alpha"]), "h": xp.abs(x["h"]), "q": xp.clip(xp.abs(x["q"]), 0.0, 1.0)}
+
+
 Pair = tuple[float, float]
 
 

@@ -135,10 +135,11 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
 
 
 def hypotheses(p: Params, x: Any) -> dict[str, Any]:
-    """The largest step against the smoothness; the extremal case."""
+    """Steps of at least 0 and at most 2 over the smoothness; the extremal case."""
     xp = namespace(x["x"])
-    longest = xp.max(x["alpha"], axis=-1)
-    return {STEP: 2 - longest * stability.smoothness(x), LINEAR: stability.linear_margin(x)}
+    longest, shortest = xp.max(x["alpha"], axis=-1), xp.min(x["alpha"], axis=-1)
+    short = xp.minimum(2 - longest * stability.smoothness(x), shortest)
+    return {STEP: short, LINEAR: stability.linear_margin(x)}
 
 
 def _quantities(x: Any, measured: dict[str, Any]) -> dict[str, Any]:
@@ -180,6 +181,8 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    repair=stability.repair,
+    fixed=stability.FIXED,
     families={
         LOGISTIC: "logistic loss in the unit ball, a label flipped or an example exchanged, all steps allowed",
         HUBER: "Huber regression from flat to steep, all steps allowed",

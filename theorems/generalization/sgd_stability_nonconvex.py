@@ -175,6 +175,8 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    repair=stability.repair,
+    fixed=stability.FIXED,
     families={
         SIGMOID: "sigmoid loss, examples in the unit ball, steps c/t",
         COSINE: "cosine loss with targets all over its period, steps c/t",

@@ -143,8 +143,8 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     free = x["radius"] - norm2(x["start"]) - found["G"] / x["mu"]
     return {
         ENTERED: x["radius"] - norm2(x["start"]),
-        SHORT: 2 - alpha * (beta + x["mu"]),
-        SHORTER: 1 - alpha * beta,
+        SHORT: xp.minimum(2 - alpha * (beta + x["mu"]), alpha),
+        SHORTER: xp.minimum(1 - alpha * beta, alpha),
         LINEAR: xp.minimum(stability.linear_margin(x), free),
     }
 
@@ -190,6 +190,8 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    repair=stability.repair,
+    fixed=stability.FIXED,
     families={
         LOGISTIC: "ridge and logistic loss, examples in the unit ball, all steps allowed",
         HUBER: "ridge and Huber regression from flat to steep, all steps allowed",

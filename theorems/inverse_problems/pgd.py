@@ -216,6 +216,16 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     }
 
 
+def repair(p: Params, x: Any) -> dict[str, Any]:
+    """R = f(Z), a positive step, the start 0 and, on a subspace, orthonormal columns and Z in their range again."""
+    xp = namespace(x["Z"])
+    x = {**x, "mu": xp.abs(x["mu"]), "start": 0 * x["start"]}
+    if "Q" not in x:
+        return {**x, "radius": norm1(x["Z"])}
+    Q, _ = xp.linalg.qr(x["Q"])
+    return {**x, "Q": Q, "Z": matvec(Q, rmatvec(Q, x["Z"])), "radius": 0 * x["radius"]}
+
+
 def _geometry(x: Any) -> tuple[Any, Any]:
     """The projection onto K and the cone C."""
     if "Q" in x:
@@ -335,6 +345,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    repair=repair,
     families={
         "random": "Gaussian A, no noise, three step sizes",
         "noisy": "Gaussian A and Gaussian noise, m < d",

@@ -115,6 +115,18 @@ def random_noise(draw: Any, n: int, radius: Any) -> Any:
     return radius[:, None] * draw.sphere(n)
 
 
+def repair(p: DictionaryParams, x: Any) -> dict[str, Any]:
+    """Noise that left the ball back on its sphere; where k is given, only the k largest entries of alpha kept."""
+    xp = namespace(x["v"])
+    length = norm2(x["v"])
+    back = xp.where(length > x["radius"], x["radius"] / length, xp.ones_like(length))
+    alpha = x["alpha"]
+    if p.k and p.k < alpha.shape[-1]:
+        least = xp.sort(xp.abs(alpha), axis=-1)[:, -p.k - 1, None]
+        alpha = xp.where(xp.abs(alpha) > least, alpha, xp.zeros_like(alpha))
+    return {**x, "v": x["v"] * back[:, None], "alpha": alpha}
+
+
 def within(v: Any, radius: Any) -> Any:
     """Margin of |v|_2 <= radius, to the rounding of the norm."""
     return radius * (1 + 8 * v.shape[-1] * eps(v)) - norm2(v)

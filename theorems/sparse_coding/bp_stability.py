@@ -93,6 +93,7 @@ THEOREM = Theorem(
     hypotheses,
     instances.solve,
     reference=instances.reference,
+    repair=instances.repair,
     advise=advise,
     families=instances.NOISY_FAMILIES,
     shares={name: 0.25 for name in instances.NOISY_FAMILIES if name.startswith("affine")},

@@ -148,6 +148,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    repair=instances.repair,
     advise=advise,
     families={**instances.NOISY_FAMILIES, "two atoms": "two atoms of the plane with inner product 0.9"},
     shares={name: 0.25 for name in instances.NOISY_FAMILIES if name.startswith("affine")},

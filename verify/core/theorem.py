@@ -238,8 +238,9 @@ class Theorem:
     panels: title -> ``{"box": [low, high], "colour": meaning, "cells": [[number, [x, y, x, y, ...]], ...]}``, and with
     ``"lines": [[label, [x, y, x, y, ...]], ...]`` curves (a single point: a mark) drawn over them. ``moves`` are what a
     worst-case search may change beside its generic moves; ``repair(p, x)`` makes instances meet again the hypotheses
-    that tie their arrays together (a radius that is a norm, say). ``survivors``: "claim: change" -> why that mutant of
-    the claim is true, so that no run can refute it (see :mod:`verify.engine.mutate`).
+    that tie their arrays together (a radius that is a norm, say); ``fixed`` names arrays that the search leaves alone.
+    ``survivors``: "claim: change" -> why that mutant of the claim is true, so that no run can refute it (see
+    :mod:`verify.engine.mutate`).
     """
 
     name: str
@@ -259,6 +260,7 @@ class Theorem:
     figures: tuple[Figure, ...] = ()
     moves: tuple[Move, ...] = ()
     repair: Callable[[Any, Arrays], dict[str, Any]] | None = None
+    fixed: tuple[str, ...] = ()
     survivors: Mapping[str, str] = None  # type: ignore[assignment]
     invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]
     shares: Mapping[str, float] = None  # type: ignore[assignment]

@@ -29,6 +29,7 @@ GROWTH, DECAY = 1.6, 0.93  # of a step size: they balance at one success in seve
 RESTART = 30  # generations between restarts
 STAGNATION = 400  # generations without progress after which the search stops
 PROGRESS = 1e-7  # relative; less is none
+FAR = 1e6  # how many times larger than the largest entry drawn an entry may become: ratios often do not see a scale
 
 
 SEARCHED = (Every, Identity, Count)  # the kinds of claim that one instance can refute
@@ -99,12 +100,13 @@ def search(
     value, violated = _objective(theorem, p, claim, x)
     found = Search(claim.name, family, evaluations=members)
     found.sampled = _keep_best(found, x, value, violated)
-    movable = [name for name, a in x.items() if _is_movable(a, members)]
+    movable = [name for name, a in x.items() if name not in theorem.fixed and _is_movable(a, members)]
     moves: tuple[Move | GenericMove, ...] = (*theorem.moves, *GENERIC)
     if not movable:
         return found
     import numpy as np
 
+    limits = {name: FAR * float(namespace(x[name]).max(namespace(x[name]).abs(x[name]))) for name in movable}
     steps = np.full((len(moves), members), FIRST_STEP)
     stream, generation, last = tag(theorem.name, claim.name, family, "search"), 0, 0
     while generation < generations and generation - last < STAGNATION and not _tight(claim, found.ratio):
@@ -114,10 +116,11 @@ def search(
         draw = Draw(chosen, seed, stream, generation * members, (generation + 1) * members)
         number = (generation - 1) % len(moves)
         step = chosen.asarray(steps[number])
-        y = _moved(moves[number], draw, x, movable, step, generation)
-        y = theorem.repair(p, y) if theorem.repair else y
+        with np.errstate(all="ignore"):
+            y = _moved(moves[number], draw, x, movable, step, generation)
+            y = theorem.repair(p, y) if theorem.repair else y
         # What misses a hypothesis is not solved: solvers may refuse it.
-        kept = _eligible(theorem, p, claim, y)
+        kept = _eligible(theorem, p, claim, y) & _within(y, limits)
         y = _choose(chosen.asarray(kept), y, x)
         tried, wrong = _objective(theorem, p, claim, y)
         better = kept & (tried >= value)
@@ -151,6 +154,17 @@ def _eligible(theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any
     for name in claim.given:
         met &= np.broadcast_to(to_numpy(margins[name]), (size,)) >= 0
     return met
+
+
+def _within(x: Mapping[str, Any], limits: Mapping[str, float]) -> Any:
+    """Which instances have no entry that is not finite or beyond its limit: NumPy (B,)."""
+    import numpy as np
+
+    inside = []
+    for name, limit in limits.items():
+        rows = to_numpy(x[name])
+        inside.append((np.abs(rows) <= limit).reshape(rows.shape[0], -1).all(axis=-1))
+    return np.logical_and.reduce(inside)
 
 
 def _objective(theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -1,0 +1,833 @@
+r"""Large input margins generalise: the margin bound, with its constant, its classes and its confidence.
+
+Points $`(x,y)`$ with labels in a set of $`N_{\mathcal Y}`$ classes are drawn from a law whose $`x`$ lie in a metric
+space $`\Upsilon`$. From $`L`$ independent points, the training set, any algorithm makes a classifier $`g`$. The
+*margin* of a training point $`(x_i,y_i)`$ is the distance from $`x_i`$ to the nearest point, of $`\Upsilon`$ or of a
+space around it, that $`g`$ does not put into $`y_i`$. Let $`\gamma>0`$ be *fixed before the data*,
+$`N=N_{\gamma/2}(\Upsilon)`$ the smallest number of balls of radius $`\gamma/2`$ that cover $`\Upsilon`$,
+$`K=N_{\mathcal Y}N`$, and $`H`$ the event that every training margin is larger than $`\gamma`$.
+$`\mathrm{GE}=\lvert\ell_{test}-\ell_{train}\rvert`$, with the share of errors for $`\ell`$.
+
+**Theorem.** Cut $`\Upsilon`$ into $`N`$ cells, each in a ball; a *pair* is a cell with a label, and $`\mu_p`$ its
+probability. On $`H`$ there is no training error, and $`\mathrm{GE}`$ is at most the probability of the pairs that no
+training point visited. Hence
+
+```math
+\begin{aligned}
+(1)\quad&P\bigl(H\text{ and }\mathrm{GE}\ge t\bigr)\le2^Ke^{-2Lt^2}\ \text{ for every }t,\qquad\text{so}\quad
+\mathrm{GE}\le\tfrac12\sqrt{\tfrac{2K\ln2+2\ln(1/\delta)}L}\ \text{ on }H\text{, with probability}\ge1-\delta;\\
+(2)\quad&P\bigl(H\text{ and }\mathrm{GE}>\sqrt{K/L}\bigr)\le(2e^{-2})^K;\\
+(3)\quad&E[\mathrm{GE};H]\le\tfrac12\sqrt{(K-1)/L};\\
+(4)\quad&E[\mathrm{GE};H]\le\textstyle\sum_p\mu_p(1-\mu_p)^L\le\frac K{eL}.
+\end{aligned}
+```
+
+*Proof.* Two points of a cell are at most $`\gamma`$ apart. On $`H`$ the cell of a training point $`(x_i,y_i)`$ lies
+within its margin, so $`g=y_i`$ on all of it, and no point of its pair is an error. What is left is the missing mass
+$`\sum_p\mu_p[n_p=0]\le\sum_p(\mu_p-\frac{n_p}L)_+=\frac12S`$, $`S=\sum_p\lvert\mu_p-\frac{n_p}L\rvert`$. (1) is the
+inequality of Bretagnolle, Huber and Carol (page `bhc_multinomial`) at $`\lambda=2t`$, (2) is (1) at $`t^2=K/L`$. (3)
+$`E\lvert\mu_p-\frac{n_p}L\rvert\le\sqrt{\mu_p(1-\mu_p)/L}`$, and $`\sum_p\sqrt{\mu_p(1-\mu_p)}\le\sqrt{K-1}`$. (4) The
+mean of $`[n_p=0]`$ is $`(1-\mu_p)^L`$, and $`\mu(1-\mu)^L\le\frac1{L+1}(\frac L{L+1})^L\le\frac1{eL}`$. $`\square`$
+
+The paper has $`\sqrt{2K\ln2/L}+\sqrt{2\ln(1/\delta)/L}`$, more than twice (1). Where $`\gamma`$ is chosen after the
+data from a grid of $`G`$ values that was fixed before, $`\delta/G`$ takes the place of $`\delta`$. The smallest margin
+seen must not be used for $`\gamma`$ without that.
+
+**What the slides say.** If every training margin is larger than $`\gamma`$, then $`\mathrm{GE}\le\sqrt{N/L}`$ (Theorem
+6). The constant $`2\ln2`$, the number of classes and the confidence are left out, as slides do; read as "up to a
+constant, the classes and a confidence term" it is the theorem. As printed:
+
+- With $`\mathrm{GE}=\ell_{training}-\ell_{test}`$, the slides' own sign, it has no content: on $`H`$ this is
+  $`-\ell_{test}\le0`$.
+- With $`\lvert\mathrm{GE}\rvert`$ it is false. Four equally likely points in one ball, with four labels, and $`L=2`$:
+  with probability $`\frac14`$ both training points are the same, a constant classifier has infinite margins, and
+  $`\mathrm{GE}=\frac34>\sqrt{1/2}`$. Given $`H`$ this is what *always* happens.
+- With two classes it is right as printed, up to the certainty: $`K=2N`$, so by (1) it fails on $`H`$ with probability
+  at most $`(2/e)^{2N}`$. From three classes on, (1) says nothing at $`t=\sqrt{N/L}`$.
+
+"The bound is independent of the depth": there is no depth in the formula, and networks of any depth obey it. But
+$`\gamma`$ has to be known. Where it is bounded from below by the output margin over a product of the norms of all
+layers (`input_margin`), the depth comes back through the product.
+
+**How it is checked.** *Finite spaces*: six points or fewer on a line, where balls are intervals of length $`\gamma`$,
+with whole coordinates and weights, and a learner that depends on the set of the training points only. The probability
+of every such set is a whole number over $`W^L`$, by inclusion and exclusion, so all probabilities and means are
+*exact*: one instance is one law, and a violation is one that can be checked by hand. Learners: the nearest neighbour;
+the label seen in the cell; the *worst* one, which is wrong wherever $`H`$ lets it be. *Draws*: ReLU networks trained on
+points of every second side of the regular polygon with 12 corners on the unit circle, with labels that alternate; their
+margins, in the plane, are certified by walks over their linear regions (`input_margin`). And the nearest neighbour on
+the same six sides, laid along a line with gaps of the same length. The error is the length of what is classified
+wrongly, which is exact because networks are piecewise affine along sides; a ball covers a piece of length $`\gamma`$ of
+one side at most, so $`N`$ is exact as well.
+
+**Sharp.** In (4) the first inequality is attained, by the worst learner on cells that are more than $`\gamma`$ apart.
+(1) to (3) are not: of the order $`1/\sqrt L`$ nothing is left in (4), which decays like $`1/L`$.
+
+Kind: exact probabilities and means for finite spaces; probabilities and means over the training set for the draws.
+
+**Not covered.** Covering numbers of manifolds, $`N_{\gamma/2}\le(2C/\gamma)^k`$: see `covering_manifold`; data of many
+dimensions, where $`N`$ is astronomical and the bound is larger than 1.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations_with_replacement
+from typing import Any
+
+from pydantic import Field
+
+from theorems.bibliography import GIRYES2019, OURS, SOKOLIC2017, XU2012
+from theorems.expressivity import _networks as networks
+from theorems.generalization import _classifiers as classifiers
+from verify import (
+    Claim,
+    Count,
+    Enclosure,
+    Every,
+    Figure,
+    Formula,
+    Mean,
+    Parameters,
+    Probability,
+    Source,
+    Theorem,
+    control,
+    misreading,
+)
+from verify.core.arrays import device, eps, namespace, to_numpy
+from verify.kit.relu import Network
+
+SLIDE = Source(GIRYES2019, "slide 'DNN input margin', Theorem 6")
+PAPER = Source(SOKOLIC2017, "the margin bound by covering numbers", "from memory; proved on this page")
+SPACE, DRAWN, TRAINED = "finite space", "drawn training set", "trained network"
+FOUR, TWO = "four labels in one ball, L = 2", "two classes"
+NEAREST, CELLS, WORST = 0, 1, 2  # the learners of the finite spaces
+FAR = 10**6  # stands for an infinite margin in a finite space
+
+DELTA = 0.05
+GRID = (0.05, 0.1, 0.2)  # the values of gamma, and the one that is used alone
+GAMMA = 1
+PARTS = 6  # intervals, or sides of the polygon
+SIDE = 2 * math.sin(math.pi / (2 * PARTS))
+SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
+TRAINING_SIZES = (8, 16, 32)
+WIDTHS = {"trained, one hidden layer": (16,), "trained, three hidden layers": (8, 8, 8)}
+INTERVALS = "nearest neighbour on intervals"
+
+
+class Params(Parameters):
+    """The sizes of the random finite spaces, and how networks are trained."""
+
+    points: int = Field(6, ge=2, le=8, description="points of a random finite space")
+    most: int = Field(6, ge=1, le=8, description="largest training set of a finite space")
+    steps: int = Field(200, ge=1, le=10_000, description="steps of training")
+
+
+# ------------------------------------------------------------------------------------------------- instances
+
+
+def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
+    """Finite spaces: places (B, P) rising, labels (B, P), gamma, size L, classes and learner (B,), all int64, and
+    weights (B, P), floats that hold whole numbers. Draws: side (B, M) int64 and u (B, M) in [0, 1), the places on the
+    sides, of which the first L are drawn and the rest repeat them, and size; for networks also W1, b1, ..., V, c."""
+    if family in WIDTHS:
+        return _trained(draw, p, WIDTHS[family])
+    if family == INTERVALS:
+        size = draw.xp.astype(draw.choose(tuple(map(float, SIZES))), draw.xp.int64)
+        return _places(draw, size, max(SIZES))
+    if family == "four labels in a ball":
+        return _four(draw)
+    if family == "crowd and hermit":
+        return _crowd(draw)
+    learner = {"nearest neighbour": NEAREST, "label of the cell": CELLS, "worst learner": WORST}[family]
+    classes = draw.integers(2, 5)
+    gaps = draw.integers(0 if family == "nearest neighbour" else 1, 5, p.points)
+    labels = draw.integers(0, 840, p.points) % classes[:, None]  # 840 is a multiple of 2, 3 and 4
+    weights = draw.xp.astype(draw.integers(1, 6, p.points), draw.backend.float)
+    return _space(draw, gaps, labels, weights, draw.integers(1, 7), draw.integers(1, p.most + 1), classes, learner)
+
+
+def _space(
+    draw: Any, gaps: Any, labels: Any, weights: Any, gamma: Any, size: Any, classes: Any, learner: int
+) -> dict[str, Any]:
+    """A finite space whose neighbouring points are ``gaps`` (B, P) apart, the first one from 0."""
+    xp = draw.xp
+    return {
+        "places": xp.cumulative_sum(gaps, axis=-1) - gaps[:, :1],
+        "labels": labels,
+        "weights": weights,
+        "gamma": gamma,
+        "size": size,
+        "classes": classes,
+        "learner": xp.full_like(gamma, learner),
+    }
+
+
+def _four(draw: Any) -> dict[str, Any]:
+    """Four points 1 apart with four labels, equally likely, gamma = 3 and L = 2; or other weights and another L."""
+    xp, coin = draw.xp, draw.integers(0, 2)
+    one = xp.ones_like(coin)
+    labels = one[:, None] * xp.arange(4, dtype=one.dtype, device=one.device)
+    weights = 1 + coin[:, None] * draw.integers(9, 30, 4)
+    gaps = xp.ones_like(labels)
+    size = 2 + coin * draw.integers(0, 2)
+    return _space(draw, gaps, labels, xp.astype(weights, draw.backend.float), 3 * one, size, 4 * one, NEAREST)
+
+
+def _crowd(draw: Any) -> dict[str, Any]:
+    """Five points 1 apart whose two labels alternate, and one far away: its margin is large enough for a mean."""
+    xp, coin = draw.xp, draw.integers(0, 2)
+    one = xp.ones_like(coin)
+    number = one[:, None] * xp.arange(6, dtype=one.dtype, device=one.device)
+    far = 96 + coin * draw.integers(0, 50)
+    gaps = xp.where(number == 5, far[:, None], xp.ones_like(number))
+    weights = xp.astype(1 + coin[:, None] * draw.integers(0, 3, 6), draw.backend.float)
+    return _space(draw, gaps, number % 2, weights, 4 * one, 5 * one, 2 * one, NEAREST)
+
+
+def _places(draw: Any, size: Any, most: int) -> dict[str, Any]:
+    """``size`` (B,) independent uniform points of the sides, repeated in turn up to ``most``."""
+    xp = draw.xp
+    index = xp.arange(most, dtype=size.dtype, device=size.device)[None, :] % size[:, None]
+
+    def repeated(a: Any) -> Any:
+        return xp.take_along_axis(a, index, axis=-1)
+
+    return {"side": repeated(draw.integers(0, PARTS, most)), "u": repeated(draw.uniform(most)), "size": size}
+
+
+def _trained(draw: Any, p: Params, widths: tuple[int, ...]) -> dict[str, Any]:
+    """A network trained on the points of the polygon. It starts from uniform numbers and is trained on the host, so
+    that all backends get the same network."""
+    from itertools import pairwise
+
+    import numpy as np
+
+    from verify.kit.learners import Training, train
+
+    xp = draw.xp
+    size = xp.astype(draw.choose(tuple(map(float, TRAINING_SIZES))), xp.int64)
+    x = _places(draw, size, max(TRAINING_SIZES))
+    layers = [
+        (to_numpy(draw.uniform(n, m, low=-1.0, high=1.0)).astype(float) * (6 / m) ** 0.5,
+         to_numpy(draw.uniform(n, low=-0.5, high=0.5)).astype(float))
+        for m, n in pairwise((2, *widths, 2))
+    ]  # fmt: skip
+    weights, biases = zip(*layers, strict=True)
+    points, labels = to_numpy(polygon_points(x["side"], x["u"])).astype(float), to_numpy(x["side"] % 2)
+    how = Training(p.steps, 0.02, batch=None, optimiser="adam")
+    start = Network(weights[:-1], biases[:-1], layers[-1])
+    found = networks.named(train(start, points, labels.astype(np.int64), draw, how))
+    like = draw.full(0.0)
+    return {**x, **{name: xp.asarray(a, dtype=like.dtype, device=like.device) for name, a in found.items()}}
+
+
+def polygon_points(side: Any, u: Any) -> Any:
+    """The points at the share u of side number 2 side of the regular polygon on the unit circle: (..., 2)."""
+    xp = namespace(u)
+    turn = math.pi / PARTS
+
+    def corner(number: Any) -> Any:
+        angle = turn * xp.astype(number, u.dtype)
+        return xp.stack([xp.cos(angle), xp.sin(angle)], axis=-1)
+
+    begin, end = corner(2 * side), corner(2 * side + 1)
+    return begin + u[..., None] * (end - begin)
+
+
+# ------------------------------------------------------------------------------------------------- hypotheses
+
+
+def hypotheses(p: Params, x: Any) -> dict[str, Any]:
+    """Which kind of instance it is; 1 or -1."""
+    like = x["u"][:, 0] if "u" in x else x["weights"][:, 0]
+    xp = namespace(like)
+    yes = xp.ones_like(like)
+    if "u" in x:
+        network = yes if "W1" in x else -yes
+        return {SPACE: -yes, DRAWN: yes, TRAINED: network, FOUR: -yes, TWO: yes}
+    span = x["places"][:, -1] - x["places"][:, 0]
+    equal = xp.all(x["weights"] == x["weights"][:, :1], axis=-1)
+    distinct = xp.all(x["labels"] == xp.arange(x["labels"].shape[-1], device=device(like)), axis=-1)
+    four = equal & distinct & (span <= x["gamma"]) & (x["size"] == 2) & (x["classes"] == 4)
+    four = four & (x["labels"].shape[-1] == 4)
+    return {
+        SPACE: yes,
+        DRAWN: -yes,
+        TRAINED: -yes,
+        FOUR: xp.where(four, yes, -yes),
+        TWO: xp.where(x["classes"] == 2, yes, -yes),
+    }
+
+
+def solve(p: Params, x: Any) -> dict[str, Any]:
+    """Finite spaces: all sets of training points. Draws: the error, and which margins are certified to exceed gamma."""
+    if "places" in x:
+        return _finite(x, *_all_sets(x))
+    xp = namespace(x["u"])
+    if "W1" not in x:
+        error, smallest = _nearest_on_intervals(x)
+    else:
+        from verify.kit.margins import input_margins
+
+        network = networks.network(x)
+        points = polygon_points(x["side"], x["u"])
+        margins = input_margins(network, points, x["side"] % 2, radius=1.01 * max(GRID))
+        smallest = classifiers.in_dtype_of(x["u"], Enclosure.exact(xp.min(margins.lower, axis=-1))).lower
+        error = _network_error(network)
+    return _drawn(x, error, smallest)
+
+
+# ------------------------------------------------------------------------------------------------- finite spaces
+
+
+def _cells(places: Any, gamma: Any) -> Any:
+    """The number of the cell of each place: from the left, intervals of length gamma that start at a place: (B, P)."""
+    xp = namespace(places)
+    start, found = places[:, 0], [xp.zeros_like(places[:, 0])]
+    for k in range(1, places.shape[-1]):
+        new = places[:, k] - start > gamma
+        start = xp.where(new, places[:, k], start)
+        found.append(found[-1] + xp.astype(new, places.dtype))
+    return xp.stack(found, axis=-1)
+
+
+def _all_sets(x: Any) -> tuple[Any, Any, Any, Any]:
+    """Of each non-empty set of points (B, 2^P - 1): how much of W^L its probability is, the weight of the errors of
+    the classifier that is learned from it, and the smallest and the mean margin of its points, the latter less gamma
+    and times their number; a margin is FAR where there is no boundary."""
+    xp = namespace(x["places"])
+    P, where = x["places"].shape[-1], device(x["places"])
+    numbers = xp.arange(1, 2**P, dtype=xp.int64, device=where)
+    bits = xp.arange(P, dtype=xp.int64, device=where)
+    seen = (numbers[:, None] // 2**bits) % 2 == 1
+    members = xp.astype(seen, xp.int64)
+    weights = xp.astype(x["weights"], xp.int64)
+    powers = xp.matmul(weights, xp.matrix_transpose(members)) ** x["size"][:, None]
+    inside = xp.matmul(members, xp.matrix_transpose(1 - members)) == 0  # [U, V]: U is a subset of V
+    parity = 1 - 2 * ((xp.sum(members, axis=-1)[:, None] + xp.sum(members, axis=-1)[None, :]) % 2)
+    counts = xp.matmul(powers, xp.where(inside, parity, xp.zeros_like(parity)))
+
+    guess = _learned(x, seen)
+    wrong = guess != x["labels"][:, None, :]
+    distances = xp.abs(x["places"][:, :, None] - x["places"][:, None, :])
+    other = guess[:, :, None, :] != x["labels"][:, None, :, None]
+    margins = xp.min(xp.where(other, distances[:, None, ...], xp.full_like(distances, FAR)[:, None, ...]), axis=-1)
+    smallest = xp.min(xp.where(seen, margins, xp.full_like(margins, FAR)), axis=-1)
+    mean = xp.sum(xp.where(seen, margins - x["gamma"][:, None, None], xp.zeros_like(margins)), axis=-1)
+    errors = xp.sum(xp.where(wrong, weights[:, None, :], xp.zeros_like(weights)[:, None, :]), axis=-1)
+    # Where a training point is an error itself, GE is not the test error: such sets are left out of the mean.
+    slips = xp.any(wrong & seen, axis=-1)
+    return counts, errors, smallest, xp.where(slips, xp.full_like(mean, -FAR), mean)
+
+
+def _learned(x: Any, seen: Any) -> Any:
+    """The label that each learner gives to each point after the sets ``seen`` (S, P) of training points: (B, S, P)."""
+    xp = namespace(x["places"])
+    places, labels, gamma = x["places"], x["labels"], x["gamma"][:, None, None]
+    B = places.shape[0]
+    distances = xp.abs(places[:, :, None] - places[:, None, :])[:, None, ...]
+    to_seen = xp.where(seen[None, :, None, :], distances, xp.full_like(distances, FAR))
+
+    def label_at(index: Any) -> Any:
+        return xp.reshape(xp.take_along_axis(labels, xp.reshape(index, (B, -1)), axis=-1), index.shape)
+
+    nearest = label_at(xp.argmin(to_seen, axis=-1))
+    cell = _cells(places, x["gamma"])
+    together = (cell[:, None, :, None] == cell[:, None, None, :]) & seen[None, :, None, :]
+    first = label_at(xp.argmax(xp.astype(together, xp.int64), axis=-1))
+    of_cell = xp.where(xp.any(together, axis=-1), first, xp.zeros_like(first))
+    here = label_at(xp.argmax(xp.astype(distances[:, 0, ...] == 0, xp.int64), axis=-1))[:, None, :]
+    false = (here + 1) % x["classes"][:, None, None]
+    worst = xp.where(xp.min(to_seen, axis=-1) <= gamma, nearest, false)
+    learner = x["learner"][:, None, None]
+    return xp.where(learner == NEAREST, nearest, xp.where(learner == CELLS, of_cell, worst))
+
+
+def _missing(x: Any, gamma: Any) -> Any:
+    """The mean missing mass of the pairs, times W^(L+1), with cells of length gamma: the sum of w (W - w)^L."""
+    xp = namespace(x["places"])
+    weights = xp.astype(x["weights"], xp.int64)
+    cell = _cells(x["places"], gamma)
+    same = (cell[:, :, None] == cell[:, None, :]) & (x["labels"][:, :, None] == x["labels"][:, None, :])
+    mass = xp.sum(xp.where(same, weights[:, None, :], xp.zeros_like(weights)[:, None, :]), axis=-1)
+    earlier = xp.sum(xp.astype(xp.tril(xp.astype(same, xp.int64), k=-1) > 0, xp.int64), axis=-1)
+    W = xp.sum(weights, axis=-1, keepdims=True)
+    terms = mass * (W - mass) ** x["size"][:, None]
+    return xp.sum(xp.where(earlier == 0, terms, xp.zeros_like(terms)), axis=-1)
+
+
+def _finite(x: Any, counts: Any, errors: Any, smallest: Any, mean: Any) -> dict[str, Any]:
+    """The quantities of a finite space, whole numbers, from those of :func:`_all_sets`."""
+    xp = namespace(x["places"])
+    L, gamma = x["size"], x["gamma"]
+    W = xp.sum(xp.astype(x["weights"], xp.int64), axis=-1)
+    balls = _cells(x["places"], gamma)[:, -1] + 1
+    pairs = balls * x["classes"]
+    met, zero = (smallest > gamma[:, None]) & (counts > 0), xp.zeros_like(errors)
+    squares = errors**2 * L[:, None]
+
+    def total(which: Any, values: Any) -> Any:
+        return xp.sum(xp.where(which, values, zero), axis=-1)
+
+    level = xp.where(met, errors, zero)
+    reached = met[:, None, :] & (errors[:, None, :] >= level[:, :, None])
+    tail = xp.sum(xp.where(reached, counts[:, None, :], zero[:, None, :]), axis=-1)
+    dtype = x["weights"].dtype
+    shares = xp.astype(level, dtype) / xp.astype(W, dtype)[:, None]
+    largest = xp.max(shares, axis=-1)
+    return _others(x, met=False) | {
+        "L": L,
+        "W": W,
+        "balls": balls,
+        "pairs": pairs,
+        "total": W**L,
+        "certain": total(met, counts),
+        "failing": total(met & (squares > (pairs * W**2)[:, None]), counts),
+        "failing_slide": total(met & (squares > (balls * W**2)[:, None]), counts),
+        "loss": total(met, counts * errors),
+        "loss_average": total(mean > 0, counts * errors),
+        "missing": _missing(x, gamma),
+        "missing_wide": _missing(x, 2 * gamma),
+        "tail": tail,
+        "level": Enclosure.around(shares, eps(shares) * shares),
+        "largest": Enclosure.around(largest, eps(largest) * largest),
+        "signed": -xp.min(xp.where(met, errors, W[:, None] + zero), axis=-1),
+    }
+
+
+def _others(x: Any, met: bool) -> dict[str, Any]:
+    """The quantities that an instance of the other kind does not have: they are used by no claim about it."""
+    if met:
+        like = x["u"][:, 0]
+        xp = namespace(like)
+        none = xp.zeros(like.shape, dtype=xp.int64, device=device(like))
+        whole = ("W", "total", "certain", "failing", "failing_slide", "loss", "loss_average", "missing")
+        nothing = xp.full_like(like, xp.nan)
+        return {
+            **dict.fromkeys((*whole, "missing_wide", "signed"), none),
+            **dict.fromkeys(("tail", "level", "largest"), nothing),
+        }
+    like = x["weights"][:, 0]
+    return dict.fromkeys(("error", "errors", "unseen", "pairs_grid"), namespace(like).full_like(like, float("nan")))
+
+
+# ------------------------------------------------------------------------------------------------- draws
+
+
+def _nearest_on_intervals(x: Any) -> tuple[Enclosure, Any]:
+    """The error of the nearest neighbour on the sides laid along a line, with gaps of the same length between them, and
+    the smallest margin of its points.
+
+    In units of a side they are [2 j, 2 j + 1]. Between neighbours of different labels the boundary is in the middle,
+    and of all training points these two are the nearest to it. What a training point gets wrong is the length of the
+    other class between the two middles beside it.
+    """
+    u = x["u"]
+    xp = namespace(u)
+    places = xp.sort(2 * xp.astype(x["side"], u.dtype) + u, axis=-1)
+    label = xp.floor(places / 2) % 2
+    middle = (places[:, 1:] + places[:, :-1]) / 2
+    limit = xp.full_like(places[:, :1], 4.0 * PARTS)
+    begins = 2 * xp.arange(PARTS, dtype=u.dtype, device=device(u))
+    odd = xp.arange(PARTS, device=device(u)) % 2 == 1
+
+    def length(t: Any) -> Any:
+        """The lengths of the two classes to the left of t: even and odd intervals."""
+        each = xp.clip(t[..., None] - begins, 0.0, 1.0)
+        ones = xp.sum(xp.where(odd, each, xp.zeros_like(each)), axis=-1)
+        return xp.sum(each, axis=-1) - ones, ones
+
+    even, ones = length(xp.concat([-limit, middle, limit], axis=-1))
+    wrong = xp.where(label > 0, even[:, 1:] - even[:, :-1], ones[:, 1:] - ones[:, :-1])
+    error = xp.sum(wrong, axis=-1) / PARTS
+    terms = xp.sum(xp.astype(wrong != 0, u.dtype), axis=-1)
+    half = xp.where(label[:, 1:] != label[:, :-1], (places[:, 1:] - places[:, :-1]) / 2, limit)
+    return Enclosure.around(error, 16 * PARTS * eps(u) * terms), SIDE * xp.min(half, axis=-1)
+
+
+def _network_error(network: Network) -> Enclosure:
+    """The share of the sides of the polygon that the network puts into the wrong class. Between two breakpoints of a
+    side the difference of the outputs is affine; its zero is known up to its rounding error over its slope."""
+    from verify.kit.jacobians import breakpoints
+
+    W = network.weights[0]
+    xp, where = namespace(W), device(W)
+    side = xp.arange(PARTS, dtype=xp.int64, device=where)
+    zero = xp.zeros((PARTS,), dtype=W.dtype, device=where)
+    shape = (len(network), PARTS, 2)
+    start, end = (xp.broadcast_to(polygon_points(side, zero + u)[None, ...], shape) for u in (0.0, 1.0))
+    t = breakpoints(network, start, end)
+    points = start[..., None, :] + t[..., None] * (end - start)[..., None, :]
+    flat = xp.reshape(points, (len(network), -1, 2))
+    f = network.outputs(flat)
+    sign = 1 - 2 * xp.astype(side % 2, W.dtype)
+    m = xp.reshape(f[..., 0] - f[..., 1], t.shape) * sign[:, None]  # > 0 where the class is right
+    e = 4 * xp.max(classifiers.output_rounding(network, flat), axis=-1)[:, None, None]
+    left, right, length = m[..., :-1], m[..., 1:], t[..., 1:] - t[..., :-1]
+    spread = xp.abs(left) + xp.abs(right)
+    negative = xp.maximum(-left, xp.zeros_like(left)) + xp.maximum(-right, xp.zeros_like(right))
+    share = negative / xp.where(spread > 0, spread, xp.ones_like(spread))
+    crosses = left * right < 0
+    unclear = xp.where(crosses, e / xp.where(crosses, spread, xp.ones_like(spread)), xp.zeros_like(spread))
+    unclear = xp.where(xp.minimum(xp.abs(left), xp.abs(right)) <= e, xp.ones_like(spread), unclear)
+    error = xp.sum(length * share, axis=(-2, -1)) / PARTS
+    radius = xp.sum(length * xp.minimum(unclear, xp.ones_like(unclear)), axis=(-2, -1)) / PARTS
+    return Enclosure.around(error, radius + 4 * t.shape[-1] * PARTS * eps(error) * error)
+
+
+def cells_of_a_side() -> tuple[int, ...]:
+    """How many pieces of length at most gamma a side has, for the values of the grid."""
+    return tuple(math.ceil(SIDE / gamma) for gamma in GRID)
+
+
+def _drawn(x: Any, error: Enclosure, smallest: Any) -> dict[str, Any]:
+    """The quantities of a drawn training set, from the error and the smallest margin, for all gamma of the grid."""
+    u = x["u"]
+    xp, where = namespace(u), device(u)
+    unseen, met = [], []
+    numbers = cells_of_a_side()
+    for gamma, cells in zip(GRID, numbers, strict=True):
+        inside = xp.minimum(xp.astype(xp.floor(u * cells), xp.int64), xp.asarray(cells - 1, device=where))
+        visited = xp.sort(x["side"] * cells + inside, axis=-1)
+        distinct = 1 + xp.sum(xp.astype(visited[:, 1:] > visited[:, :-1], xp.int64), axis=-1)
+        unseen.append(1 - xp.astype(distinct, u.dtype) / (PARTS * cells))
+        met.append(smallest > gamma)
+    event = xp.astype(xp.stack(met, axis=-1), u.dtype)
+    none = xp.zeros_like(smallest)
+    errors = Enclosure(
+        error.value[:, None] * event,
+        xp.maximum(error.lower, none)[:, None] * event,
+        error.upper[:, None] * event,
+    )
+    missed = xp.stack(unseen, axis=-1)
+    balls = xp.asarray([[PARTS * cells for cells in numbers]], dtype=xp.int64, device=where)
+    return _others(x, met=True) | {
+        "L": x["size"],
+        "balls": balls[:, GAMMA],
+        "pairs": 2 * balls[:, GAMMA],
+        "pairs_grid": 2 * balls,
+        "error": errors.each(lambda a: a[:, GAMMA]),
+        "errors": errors,
+        "unseen": Enclosure.around(missed, 2 * eps(missed) * xp.ones_like(missed) * xp.astype(missed > 0, u.dtype)),
+    }
+
+
+# ------------------------------------------------------------------------------------------------- reference
+
+
+def reference(p: Params, x: Any) -> dict[str, Any]:
+    """The same for one instance. Finite spaces: every multiset of training points, as often as it has orders. Draws:
+    the classifier at many places of each side, and for networks the margins by Dijkstra's algorithm."""
+    import numpy as np
+
+    if "places" in x:
+        sets = {}
+        places, labels = x["places"][0].tolist(), x["labels"][0].tolist()
+        weights = [int(w) for w in x["weights"][0]]
+        L = int(x["size"][0])
+        for drawn in combinations_with_replacement(range(len(places)), L):
+            times = [drawn.count(k) for k in range(len(places))]
+            count = math.factorial(L)
+            for w, n in zip(weights, times, strict=True):
+                count = count // math.factorial(n) * w**n
+            key = tuple(n > 0 for n in times)
+            sets[key] = sets.get(key, 0) + count
+        found = [_one_set(x, key, count) for key, count in sets.items()]
+        columns = (np.asarray([column], dtype=np.int64) for column in zip(*found, strict=True))
+        return _finite(x, *columns)
+    t = (np.arange(4096) + 0.5) / 4096
+    sides, labels = np.arange(PARTS), x["side"][0] % 2
+    if "W1" in x:
+        network, points = networks.network(x), polygon_points(x["side"], x["u"])[0]
+        there = polygon_points(sides[:, None] + np.zeros(len(t), dtype=np.int64), np.zeros((PARTS, 1)) + t)
+        guess = np.argmax(network.outputs(there.reshape(1, -1, 2)), axis=-1).reshape(PARTS, -1)
+        right = np.argmax(network.outputs(points[None])[0], axis=-1) == labels
+        some = range(int(x["size"][0])) if right.all() else ()
+        margins = [classifiers.walk_reference(network, points[i], int(labels[i]))[0] for i in some]
+        smallest = min(margins, default=0.0)
+    else:
+        places = 2 * x["side"][0] + x["u"][0]
+        there = 2 * sides[:, None] + t
+        guess = labels[np.argmin(np.abs(there[..., None] - places), axis=-1)]
+        apart = np.abs(places[:, None] - places)[labels[:, None] != labels]
+        smallest = SIDE * float(apart.min() / 2) if apart.size else 4.0 * PARTS
+    wrong = guess != (sides % 2)[:, None]
+    changes = np.sum(wrong[:, 1:] != wrong[:, :-1]) + 2 * PARTS * wrong.any()
+    error = Enclosure.around(np.asarray([wrong.mean()]), np.asarray([changes / wrong.size]))
+    return _drawn(x, error, np.asarray([smallest]))
+
+
+def _one_set(x: Any, seen: tuple[bool, ...], count: int) -> tuple[int, int, int, int]:
+    """What :func:`_all_sets` says about one set."""
+    places, labels = x["places"][0].tolist(), x["labels"][0].tolist()
+    weights, gamma, classes = x["weights"][0].tolist(), int(x["gamma"][0]), int(x["classes"][0])
+    learner, cell = int(x["learner"][0]), _cells(x["places"], x["gamma"])[0].tolist()
+    training = [k for k, there in enumerate(seen) if there]
+    guess = []
+    for k, place in enumerate(places):
+        near = min(training, key=lambda i: abs(places[i] - place))
+        mates = [i for i in training if cell[i] == cell[k]]
+        if learner == NEAREST or (learner == WORST and abs(places[near] - place) <= gamma):
+            guess.append(labels[near])
+        elif learner == CELLS:
+            guess.append(labels[mates[0]] if mates else 0)
+        else:
+            guess.append((labels[places.index(place)] + 1) % classes)
+    margins = [
+        min((abs(places[i] - place) for place, g in zip(places, guess, strict=True) if g != labels[i]), default=FAR)
+        for i in training
+    ]
+    wrong = [k for k in range(len(places)) if guess[k] != labels[k]]
+    slips = any(seen[k] for k in wrong)
+    mean = -FAR if slips else sum(m - gamma for m in margins)
+    return count, int(sum(weights[k] for k in wrong)), min(margins), mean
+
+
+# ------------------------------------------------------------------------------------------------- invariances
+
+
+def stretch(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
+    """Everything twice as far apart, with twice the gamma; draws stay as they are."""
+    if "u" in x:
+        return x
+    return {**x, "places": 2 * x["places"], "gamma": 2 * x["gamma"]}
+
+
+HALVED = Formula(f"sqrt((2 * pairs * log(2) + 2 * log(1 / {DELTA})) / L) / 2")
+THEOREM = Theorem(
+    "ge_margin",
+    "Large input margins generalise: the margin bound with its classes and its confidence",
+    Params,
+    sample,
+    hypotheses,
+    solve,
+    reference=reference,
+    families={
+        "four labels in a ball": "four points, four labels, one ball, L = 2; by hand all are equally likely",
+        "nearest neighbour": "six points of a line, some in the same place, up to four labels",
+        "label of the cell": "the learner that knows the cells",
+        "worst learner": "the learner that is wrong wherever the margins let it be",
+        "crowd and hermit": "labels alternate among five near points; a sixth is far away",
+        INTERVALS: "training sets of 8 to 1024 points on six intervals",
+        **{name: f"networks of widths {w} on sides of a polygon, up to 32 points" for name, w in WIDTHS.items()},
+    },
+    shares={
+        "four labels in a ball": 0.25,
+        "crowd and hermit": 0.25,
+        INTERVALS: 1.0,
+        **dict.fromkeys(WIDTHS, 0.3),
+    },
+    instances=3000,
+    batch=64,
+    claims=(
+        # -- finite spaces, exact
+        Claim(
+            "(1) at every level t",
+            Every(),
+            "tail",
+            Formula("total * 2**pairs * exp(-2 * L * level**2)"),
+            (SPACE,),
+        ),
+        Claim("(2) repaired", Every(), "failing", Formula("total * (2 * exp(-2))**pairs"), (SPACE,)),
+        Claim("(3) in the mean", Every(), "loss", Formula("total * W * sqrt((pairs - 1) / L) / 2"), (SPACE,)),
+        Claim("(4) mean missing mass", Count(), "loss", Formula("missing"), (SPACE,)),
+        Claim("(4) which is at most K/(eL)", Every(), "missing", Formula("total * W * pairs / (exp(1) * L)"), (SPACE,)),
+        Claim("four labels: probability 1/4", Count(), "total", Formula("4 * failing_slide"), (FOUR,), "=="),
+        Claim("four labels: always, given H", Count(), "failing_slide", Formula("certain"), (FOUR,), "=="),
+        Claim(
+            "slide with its own sign of GE",
+            Every(),
+            "signed",
+            Formula("W * sqrt(balls / L)"),
+            (SPACE,),
+            origin="giryes2019",
+            source=SLIDE,
+        ),
+        Claim("which is never positive: no content", Count(), "signed", Formula("0"), (SPACE,)),
+        Claim(
+            "slide, two classes: up to (2/e)^(2N)",
+            Every(),
+            "failing_slide",
+            Formula("total * (2 / exp(1))**pairs"),
+            (SPACE, TWO),
+            origin="giryes2019",
+            source=SLIDE,
+        ),
+        misreading(
+            "slide: |GE| <= sqrt(N/L), always",
+            Every(),
+            "largest",
+            Formula("sqrt(balls / L)"),
+            (SPACE,),
+            source=SLIDE,
+            grade="incomplete",
+            reading="whenever all training margins exceed gamma, |test error - training error| <= sqrt(N / L), for "
+            "any number of classes",
+            because="a training set of one point has infinite margins, and says nothing about the other labels",
+            holds_when="K = N times the number of classes stands for N, with probability at least 1 - (2 exp(-2))^K; "
+            "with two classes as printed, with probability at least 1 - (2/e)^(2N); in the mean, with "
+            "sqrt((K - 1) / L) / 2",
+        ),
+        # -- draws; with L >= 8 and K = 72 the bounds in the mean are below 1.5 and 3.4
+        Claim("error at most the mass not visited", Every(), "errors", Formula("unseen"), (DRAWN,)),
+        Claim("(1) with probability 1 - delta", Probability(DELTA), "error", HALVED, (DRAWN,)),
+        Claim(
+            "(1) with gamma chosen from the grid",
+            Probability(DELTA),
+            "errors",
+            Formula(f"sqrt((2 * pairs_grid * log(2) + 2 * log({len(GRID)} / {DELTA})) / L) / 2"),
+            (DRAWN,),
+        ),
+        Claim(
+            "the paper's form",
+            Probability(DELTA),
+            "error",
+            Formula(f"sqrt(2 * pairs * log(2) / L) + sqrt(2 * log(1 / {DELTA}) / L)"),
+            (DRAWN,),
+            source=PAPER,
+        ),
+        Claim("(3) over the draws", Mean((-1.5, 1.0)), "error", Formula("sqrt((pairs - 1) / L) / 2"), (DRAWN,)),
+        Claim("(4) over the draws", Mean((-3.4, 1.0)), "error", Formula("pairs / (exp(1) * L)"), (DRAWN,)),
+        Claim(
+            "slide: independent of the depth",
+            Probability(DELTA),
+            "error",
+            HALVED,
+            (TRAINED,),
+            origin="giryes2019",
+            source=SLIDE,
+        ),
+        Claim(
+            "slide's bound, two classes",
+            Probability(DELTA),
+            "error",
+            Formula("sqrt(balls / L)"),
+            (DRAWN,),
+            origin="giryes2019",
+            source=SLIDE,
+        ),
+        # -- false neighbours
+        control(
+            "classes dropped: N for K",
+            Every(),
+            "tail",
+            Formula("total * 2**balls * exp(-2 * L * level**2)"),
+            (SPACE,),
+            "one ball with four labels has four pairs: with L = 2, GE is 3/4 with probability 1/4, and 2 exp(-9/4) is "
+            "less",
+        ),
+        control(
+            "balls of radius gamma",
+            Count(),
+            "loss",
+            Formula("missing_wide"),
+            (SPACE,),
+            "two points of such a ball may be farther apart than the margins reach",
+        ),
+        control(
+            "the average margin",
+            Count(),
+            "loss_average",
+            Formula("missing"),
+            (SPACE,),
+            "one point far away makes up for all the others, in whose cells anything may be wrong",
+        ),
+        control(
+            "1/(eL) without K",
+            Every(),
+            "loss",
+            Formula("total * W / (exp(1) * L)"),
+            (SPACE,),
+            "each of the pairs may be missed",
+        ),
+    ),
+    sources=(
+        PAPER,
+        Source(XU2012, "Theorem 1", "page xu_mannor; halved there"),
+        SLIDE,
+        Source(OURS, "(1) to (4) and the exact probabilities, above"),
+    ),
+    symbols={
+        "L": ("L", "size of the training set"),
+        "W": ("W", "sum of the weights of the points"),
+        "total": ("W^L", "weight of all training sets"),
+        "balls": ("N", r"covering number of $`\Upsilon`$ by balls of radius $`\gamma/2`$"),
+        "pairs": ("K", "number of pairs of a cell and a label"),
+        "certain": ("W^LP(H)", "weight of the training sets whose margins all exceed gamma"),
+        "failing": (r"W^LP(H,\mathrm{GE}>\sqrt{K/L})", "weight of the training sets that break (2)"),
+        "failing_slide": (
+            r"W^LP(H,\mathrm{GE}>\sqrt{N/L})",
+            "weight of the training sets that break the slide's bound",
+        ),
+        "loss": (r"W^{L+1}E[\mathrm{GE};H]", "mean of GE on H, as a whole number"),
+        "loss_average": (
+            r"W^{L+1}E[\mathrm{GE};\bar H]",
+            "the same where the mean of the margins of the distinct training points exceeds gamma, and none is wrong",
+        ),
+        "missing": (r"W^{L+1}\textstyle\sum_p\mu_p(1-\mu_p)^L", "mean missing mass of the pairs, as a whole number"),
+        "missing_wide": (r"W^{L+1}\textstyle\sum_q\mu_q(1-\mu_q)^L", "the same with balls of radius gamma"),
+        "tail": (r"W^LP(H,\mathrm{GE}\ge t)", "weight of the training sets with GE at least t, for each t that occurs"),
+        "level": ("t", "the values that GE takes on H"),
+        "largest": (r"\max_H\mathrm{GE}", "largest GE on H"),
+        "signed": (r"\max_H W(\ell_{train}-\ell_{test})", "the slide's GE at its largest, times W"),
+        "error": (r"\mathrm{GE}_\gamma", rf"GE on H, 0 off it, for $`\gamma={GRID[GAMMA]}`$"),
+        "errors": (r"\mathrm{GE}_{\gamma_j}", r"the same for all $`\gamma_j`$ of the grid"),
+        "unseen": (
+            r"\textstyle\sum_p\mu_p[n_p=0]",
+            "mass of the pairs that no training point visited, for each of them",
+        ),
+        "pairs_grid": ("K_j", "number of pairs, for each of them"),
+        "places": ("x", "coordinates of the points"),
+        "labels": ("y", "their labels"),
+        "weights": ("w", "their weights"),
+        "gamma": (r"\gamma", "what the margins have to exceed"),
+        "size": ("L", "size of the training set"),
+        "classes": (r"N_{\mathcal Y}", "number of classes"),
+        "learner": ("g", "0 nearest neighbour, 1 label of the cell, 2 worst"),
+        "side": ("s", "the number of the side that a training point lies on, of every second one"),
+        "u": ("u", "where on the side, from 0 to 1"),
+        **networks.symbols(3),
+        "V": ("V", "weights of the read-out"),
+        "c": ("c", "biases of the read-out"),
+    },
+    figures=(
+        Figure(
+            "sizes",
+            "ladder",
+            (
+                "the paper's form",
+                "(1) with probability 1 - delta",
+                "slide's bound, two classes",
+                "(3) over the draws",
+                "(4) over the draws",
+            ),
+            "The error on H of nearest neighbours and trained networks against the bounds, over the size of the "
+            "training set, for one gamma. Bounds of order 1/sqrt(L) go on paying for all K pairs when each has been "
+            "visited.",
+            x="size of the training set L",
+            y="GE on H, and bounds",
+            against="L",
+        ),
+        Figure(
+            "unseen",
+            "cloud",
+            ("error at most the mass not visited",),
+            "The error of each drawn classifier against the mass of the cells that its training points did not visit.",
+            x="mass not visited",
+            y="GE on H",
+        ),
+        Figure(
+            "exact",
+            "cloud",
+            ("(4) mean missing mass", "(3) in the mean"),
+            "Finite spaces: the exact mean of GE on H against the missing mass, which the worst learner attains, and "
+            "against the bound of order 1/sqrt(L). All are multiplied by the power of W that makes them whole.",
+            x="bound",
+            y="mean of GE on H",
+        ),
+    ),
+    invariances={"stretch": stretch},
+    not_tested=("data of many dimensions, where the covering number makes the bound larger than 1",),
+)
