@@ -21,7 +21,7 @@ from verify import grammar
 from verify.core.arrays import Backend, BackendUnavailable, backend
 from verify.core.enclosure import Enclosure
 from verify.core.theorem import Comparison, Mean, Probability, Rate, Theorem
-from verify.engine import campaign, trial, witness
+from verify.engine import campaign, catalogue, trial, witness
 from verify.engine.evidence import Evidence
 from verify.engine.ledger import Ledger
 
@@ -359,7 +359,7 @@ def as_expected(theorem: Theorem, scratch: Path) -> str | None:
     for claim in result.claims:
         if claim.witness is not None:
             path = scratch / theorem.name / claim.witness["file"]
-            replayed = witness.replay(path, theorem_file=result.command.split()[3].split("=", 1)[1])
+            replayed = witness.replay(path, theorem_file=catalogue.where(theorem))
             _demand(replayed.confirmed, f"{claim.name!r}: its witness is not confirmed by replay")
 
 

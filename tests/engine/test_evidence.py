@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from verify.core.arrays import Backend
 from verify.engine import trial
-from verify.engine.evidence import BINS, EXTREMES, Evidence, Extreme, Sums, Tally, bin_of, keep_worst
+from verify.engine.evidence import BINS, EXTREMES, SUMS, Evidence, Extreme, Sums, Tally, bin_of, keep_worst
 
 from . import toys
 
@@ -41,7 +41,7 @@ def comparable(evidence):
     sums = {}
     for claim, families in data["tallies"].items():
         for family, tally in families.items():
-            for name in ("measured", "bound", "difference"):
+            for name in SUMS:
                 sums[claim, family, name] = tally.pop(name)
     return data, sums
 

@@ -211,9 +211,19 @@ def test_a_count_that_is_not_in_integers_decides_nothing(b):
     assert words(decide(([1], [1], [1]), [4], Count())) == ["undecided"]
 
 
-def test_counts_too_large_for_a_double_are_not_rounded_into_a_decision():
-    assert words(decide([2**53 + 1], [2**53], Count())) == ["undecided"]
-    assert words(decide([2**53 + 1], [2**53], Count(), "==")) == ["undecided"]
+def test_counts_too_large_for_a_double_are_compared_as_integers():
+    for relation, found in (("<=", "violated"), (">=", "holds"), ("==", "violated")):
+        assert words(decide([2**53 + 1], [2**53], Count(), relation)) == [found]
+    assert words(decide([2**53], [2**53], Count(), "==")) == ["holds"]
+
+
+def test_counts_that_wrap_round_decide_nothing():
+    values = {"a": np.asarray([1, 1]), "b": np.asarray([3, 26])}
+    assert words(outcomes(claim(Count(), bound="10**b"), P, {}, values)) == ["holds", "undecided"]
+
+
+def test_ends_that_have_crossed_decide_nothing():
+    assert words(decide(([1.0, 3.0], [1.5, 3.5], [0.5, 2.5]), [2.0, 2.0])) == ["undecided", "undecided"]
 
 
 def test_comparisons_count_decided_signs():

@@ -47,6 +47,10 @@ def draws(measured, bound=0.0, missing=0):
         wins=wins,
         losses=losses,
         measured=sums(m),
+        measured_low=sums(m),
+        measured_high=sums(m),
+        bound_low=sums(b),
+        bound_high=sums(b),
         bound=sums(b),
         difference=sums(m - b),
     )

@@ -11,6 +11,7 @@ import hashlib
 import math
 import os
 import platform
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -321,9 +322,9 @@ def _number(x: float | None) -> float:
 
 def command(theorem: Theorem, p: Parameters, settings: Settings) -> str:
     """The command line that remakes the run."""
-    words = [f"python -m verify theorem={catalogue.where(theorem)}"]
+    words = [f"python -m verify theorem={shlex.quote(catalogue.where(theorem))}"]
     plain = type(p)()
-    words += [f"{name}={value}" for name, value in p if value != getattr(plain, name)]
+    words += [f"{name}={shlex.quote(str(value))}" for name, value in p if value != getattr(plain, name)]
     usual = Settings()
     for name in ("seed", "instances", "batch", "dtype"):
         if (value := getattr(settings, name)) != getattr(usual, name):

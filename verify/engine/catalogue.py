@@ -67,11 +67,10 @@ def load(name_or_path: str) -> Theorem:
 
 def where(theorem: Theorem) -> str:
     """What :func:`load` finds the theorem by: its name, or the path of the user's file."""
-    module = sys.modules.get(_USER + theorem.name)
-    if module is None or getattr(module, "THEOREM", None) is not theorem:
+    file = Path(theorem.sample.__code__.co_filename)
+    if not theorem.sample.__module__.startswith(_USER):
         return theorem.name
-    path = Path(str(module.__file__))
-    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.as_posix()
+    return file.relative_to(Path.cwd()).as_posix() if file.is_relative_to(Path.cwd()) else file.as_posix()
 
 
 def title(name: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 EXTREMES = 3  # how many of the worst instances of a tally are remembered
 CLOUD = 400  # instances of a family whose points are drawn in a cloud
 SMALL = 40  # an instance of at most this many numbers can be written down
+SUMS = ("measured", "bound", "difference", "measured_low", "measured_high", "bound_low", "bound_high")
 BINS = 64  # of the sketch of the ratios: bin i holds ratios in [2^((i-48)/4), 2^((i-47)/4))
 
 
@@ -66,7 +67,8 @@ class Tally:
     undecided instances with NaN or infinity. ``worst`` are the violated, suspect and holding instances of largest
     ratio, :data:`EXTREMES` of each outcome. ``plainest`` is the violated instance that is shortest to write down, as
     [characters, number], empty where instances have more than :data:`SMALL` numbers. ``measured``, ``bound``,
-    ``difference`` (measured - bound) are moments over the instances with finite values that were not set aside;
+    ``difference`` (measured - bound) are moments over the instances with finite values that were not set aside, and
+    ``measured_low`` to ``bound_high`` those of the ends of their enclosures;
     ``wins``/``losses`` count the decided signs of
     measured - bound (a win is measured < bound).
     """
@@ -86,6 +88,10 @@ class Tally:
     measured: Sums = field(default_factory=Sums)
     bound: Sums = field(default_factory=Sums)
     difference: Sums = field(default_factory=Sums)
+    measured_low: Sums = field(default_factory=Sums)
+    measured_high: Sums = field(default_factory=Sums)
+    bound_low: Sums = field(default_factory=Sums)
+    bound_high: Sums = field(default_factory=Sums)
 
     @property
     def decided(self) -> int:
@@ -108,14 +114,14 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         _add(self.set_aside, other.set_aside)
         _add(self.sketch, other.sketch)
-        for sums in ("measured", "bound", "difference"):
+        for sums in SUMS:
             getattr(self, sums).add(getattr(other, sums))
         self.worst = keep_worst(self.worst + other.worst)
         self.plainest = min(filter(None, (self.plainest, other.plainest)), default=[])
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Tally:
-        sums = {name: Sums(**data[name]) for name in ("measured", "bound", "difference")}
+        sums = {name: Sums(**data[name]) for name in SUMS}
         worst = [Extreme(**e) for e in data["worst"]]
         sketch = {int(k): v for k, v in data["sketch"].items()}
         return cls(**{**data, **sums, "worst": worst, "sketch": sketch})

@@ -35,6 +35,7 @@ class Outcomes:
     ``missed`` is the index in ``claim.given`` of the first hypothesis not met, -1 when all are. ``holds``,
     ``violated`` and ``finite`` are meaningful where nothing is missed. ``ratio``, ``measured`` and ``bound`` are best
     values at the step of the largest ratio, ``step``, counted from 1: entry j of a quantity (B, T) is step j + 1.
+    ``ends`` (4, B) are the lower and upper ends of measured and of bound at that step.
     """
 
     missed: Any
@@ -45,6 +46,7 @@ class Outcomes:
     measured: Any
     bound: Any
     step: Any
+    ends: Any
 
 
 def draw_for(theorem: Theorem, p: Parameters, family: str, start: int, stop: int, seed: int, backend: Backend) -> Draw:
@@ -77,9 +79,11 @@ def outcomes(claim: Claim, p: Parameters, margins: Mapping[str, Array], quantiti
         small, large = (measured, bound) if claim.relation == "<=" else (bound, measured)
         holds, violated = small.upper <= large.lower, small.lower > large.upper
         ratio = _ratio(xp, small.value, large.value)
-    finite = xp.isfinite(measured.value) & xp.isfinite(bound.value)
-    if isinstance(claim.kind, Count) and not (_integral(values[claim.measured]) and _integral(claim.bound(values))):
-        finite = xp.zeros_like(finite)  # a count that is not in integers decides nothing
+    # Ends that have crossed contain nothing: their certificate is broken.
+    crossed = (measured.lower > measured.upper) | (bound.lower > bound.upper)
+    finite = xp.isfinite(measured.value) & xp.isfinite(bound.value) & ~crossed
+    if isinstance(claim.kind, Count):
+        holds, violated = _whole_numbers(claim, values, bound)
     holds, violated = holds & finite, violated & finite
 
     flat = (size, -1)
@@ -102,7 +106,27 @@ def outcomes(claim: Claim, p: Parameters, margins: Mapping[str, Array], quantiti
         at_step(measured.value),
         at_step(bound.value),
         to_numpy(step) + 1,
+        np.stack([at_step(end) for end in (measured.lower, measured.upper, bound.lower, bound.upper)]),
     )
+
+
+def _whole_numbers(claim: Claim, values: Mapping[str, Any], about: Enclosure) -> tuple[Array, Array]:
+    """Counts are compared as the integers they are; ``about`` is the bound in floats, which do not wrap round. What is
+    not in integers, or may not fit in 63 bits, decides nothing."""
+    xp = namespace(about.value)
+    exact = claim.bound(values)
+    if not (_integral(values[claim.measured]) and _integral(exact)):
+        none = xp.zeros(about.value.shape, dtype=xp.bool, device=about.value.device)
+        return none, none
+    like = values[claim.measured]
+    bound = exact if is_array(exact) else xp.full_like(xp.astype(like, xp.int64), exact)
+    pair = align({"measured": xp.astype(like, xp.int64), "bound": xp.astype(bound, xp.int64)})
+    m, b = xp.broadcast_arrays(pair["measured"], pair["bound"])
+    # Integers wrap round modulo 2^64, so a result that is known to lie within 63 bits is right whatever came before.
+    there = xp.astype(b, about.value.dtype)
+    safe = (about.lower > -(2.0**62)) & (about.upper < 2.0**62) & (there >= about.lower) & (there <= about.upper)
+    holds = {"<=": m <= b, ">=": m >= b, "==": m == b}[claim.relation]
+    return holds & safe, ~holds & safe
 
 
 def _integral(x: Any) -> bool:
@@ -116,15 +140,13 @@ def _integral(x: Any) -> bool:
 def _sides(claim: Claim, values: Mapping[str, Any]) -> tuple[Enclosure, Enclosure]:
     """The measured quantity and the bound as floating enclosures of one shape, batch axis first.
 
-    A bound is evaluated in outward rounding, so its own arithmetic can neither make nor hide a violation; a count
-    stays in integers until both sides are known.
+    A bound is evaluated in outward rounding, so its own arithmetic can neither make nor hide a violation.
     """
     measured = values[claim.measured]
     array = measured.value if isinstance(measured, Enclosure) else measured
     xp = namespace(array)
     like = array if xp.isdtype(array.dtype, "real floating") else xp.astype(array, xp.float64)
-    bound = claim.bound(values) if isinstance(claim.kind, Count) else claim.bound.enclosure(values, like)
-    sides = align({"measured": enclose(measured, like), "bound": enclose(bound, like)})
+    sides = align({"measured": enclose(measured, like), "bound": claim.bound.enclosure(values, like)})
     m, b = sides["measured"], sides["bound"]
     full = xp.broadcast_arrays(m.value, m.lower, m.upper, b.value, b.lower, b.upper)
     return Enclosure(*full[:3]), Enclosure(*full[3:])
@@ -172,6 +194,7 @@ def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally
     suspect = undecided & out.finite & (out.ratio > 1) & ~isinstance(claim.kind, Identity)
     counted = eligible & np.isfinite(out.measured) & np.isfinite(out.bound)
     m, b = out.measured[counted].astype(float), out.bound[counted].astype(float)
+    ends = [_sums(end[counted].astype(float)) for end in out.ends]
 
     worst = []
     for name, mask in (("violated", violated), ("suspect", suspect), ("holds", holds)):
@@ -203,6 +226,10 @@ def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally
         measured=_sums(m),
         bound=_sums(b),
         difference=_sums(m - b),
+        measured_low=ends[0],
+        measured_high=ends[1],
+        bound_low=ends[2],
+        bound_high=ends[3],
     )
 
 

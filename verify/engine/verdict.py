@@ -185,6 +185,8 @@ def _mean(claim: Claim, tally: Tally, alpha: float) -> _Finding:
     (2.6 alpha for a lognormal law of skewness 6, alpha = 0.01), and it refutes nothing on draws that never differed,
     because an event too rare to have been seen looks like that. Instances without a finite difference could lie
     anywhere in (a, b), or anywhere at all: they must not be needed for a violation, nor be more than half of a pass.
+    Values known only within enclosures violate by the ends that speak for the claim; where best values alone would
+    violate it, nothing is decided.
     """
     assert isinstance(claim.kind, Mean)
     s, n = tally.difference, tally.eligible
@@ -205,8 +207,17 @@ def _mean(claim: Claim, tally: Tally, alpha: float) -> _Finding:
     low, high = s.mean - half, s.mean + half
     if missing:
         low, high = (s.total + missing * a) / n - half, (s.total + missing * b) / n + half
+    # How far the enclosures let the mean lie below and above that of the best values.
+    lowest = tally.measured_low.mean - tally.bound_high.mean - s.mean
+    highest = tally.measured_high.mean - tally.bound_low.mean - s.mean
     above, below = low > 0, high < 0
     wrong = {"<=": above, ">=": below, "==": above or below}[claim.relation]
+    surely_above, surely_below = low + min(0.0, lowest) > 0, high + max(0.0, highest) < 0
+    if wrong and not {"<=": surely_above, ">=": surely_below, "==": surely_above or surely_below}[claim.relation]:
+        text = (
+            f"undecided: mean difference {s.mean:.4g} ± {_up(half)}, and enclosures allow {_up(highest - lowest)} more"
+        )
+        return _Finding("undecided", text, nothing)
     if wrong and not exact and s.variance <= _ROUNDING * s.square:
         text = f"undecided: {s.n:,} draws of the one difference {s.mean:.4g}; state the interval it can lie in"
         return _Finding("undecided", text, nothing)
@@ -240,7 +251,8 @@ def _rate(claim: Claim, tallies: Mapping[str, Tally], alpha: float) -> _Finding:
     r"""The families are the rungs of a ladder of sizes: least squares of log E[measured] on log E[bound], and the
     interval of :func:`slope_interval` for the exponent. It needs three rungs.
 
-    The scatter about the line stands for all error: of the means, and of the power law itself.
+    The scatter about the line stands for all error: of the means, and of the power law itself. Where values are known
+    only within enclosures, an exponent that these would allow is not violated but undecided.
     """
     assert isinstance(claim.kind, Rate)
     rungs = [t for t in tallies.values() if t.eligible]
@@ -262,7 +274,9 @@ def _rate(claim: Claim, tallies: Mapping[str, Tally], alpha: float) -> _Finding:
     e = claim.kind.exponent
     word: Word = "no violation"
     if (claim.relation != ">=" and low > e) or (claim.relation != "<=" and high < e):
-        word = "violated"
+        room = _slope_room(rungs, x, y, slope)
+        sure = (claim.relation != ">=" and low - room > e) or (claim.relation != "<=" and high + room < e)
+        word = "violated" if sure else "undecided"
     sizes = f"{len(rungs)} sizes, mean bound {min(means)[0]:.4g} to {max(means)[0]:.4g}"
     stated = f"{'' if claim.relation == '==' else claim.relation + ' '}{e:g} stated"
     text = f"{word}: exponent {slope:.4g} in [{_down(low)}, {_up(high)}], {stated}; {sizes}"
@@ -380,6 +394,21 @@ def _not_decided(total: Tally) -> str:
     parts = ((total.suspects, "suspect"), (total.nonfinite, "not finite"))
     detail = "".join(f", {count:,} {what}" for count, what in parts if count)
     return f"undecided: {total.undecided:,} of {total.eligible:,} could not be decided{detail}"
+
+
+def _slope_room(rungs: list[Tally], x: list[float], y: list[float], slope: float) -> float:
+    """How far the enclosures of the measured values and bounds let the slope move, to first order."""
+    centre = sum(x) / len(x)
+    spread = sum((v - centre) ** 2 for v in x)
+    room = 0.0
+    for tally, at, height in zip(rungs, x, y, strict=True):
+        ends = ((tally.bound_low, tally.bound_high, at), (tally.measured_low, tally.measured_high, height))
+        (dx, dy) = (
+            max(abs(math.log(end.mean) - value) if end.mean > 0 else math.inf for end in (low, high))
+            for low, high, value in ends
+        )
+        room += abs(at - centre) / spread * (dy + abs(slope) * dx)
+    return room
 
 
 def _rounding(tally: Tally) -> float:

@@ -236,11 +236,15 @@ def _host_forms(host: HostNetwork, net: int, patterns: Any) -> Any:
 # ---------------------------------------------------------------------------------------------------------- balls
 
 
-def sup_on_balls(network: Network, x: Array, radius: Array, y: Array, budget: int = 100_000) -> JacobianSup:
+def sup_on_balls(network: Network, x: Array, radius: Array, y: Array, budget: int = 20_000) -> JacobianSup:
     """The largest norms of J on the closed balls about x (B, P, d) with ``radius`` (B, P), for classes y (B, P): over
-    all regions that are not proved to be farther than the radius (:mod:`verify.kit.region_walk`). Regions without an
-    interior are among them. ``complete`` is false where more than ``budget`` regions are near. Work is done on the
-    host in float64. ValueError for a radius that is negative or not finite."""
+    all regions that are not proved to be farther than the radius (:mod:`verify.kit.region_walk`).
+
+    Regions without an interior are among them: in a network without biases all 2^N patterns meet the origin, so a ball
+    that reaches it should be taken a little smaller, as (1 - 1e-9) times the margin. ``complete`` is false where more
+    than ``budget`` regions are near. Work is done on the host in float64. ValueError for a radius that is negative or
+    not finite.
+    """
     import numpy as np
 
     if network.readout is None:

@@ -42,11 +42,12 @@ class Margins:
     >= 0; where no boundary was found, ``upper`` is inf, ``rival`` -1 and the witness x. ``regions`` (int64) is the
     number of linear regions visited. ``status[b][p]`` says in words which case it is:
 
-    - "exact": the ends agree, to 1e-9 relatively in the Euclidean norm, to 4e-8 (1 + margin) in others;
+    - "exact": the ends agree, to 1e-9 relatively in the Euclidean norm (1e-6 with a slack), to 4e-8 (1 + margin) in
+      others;
     - "misclassified": x itself satisfies the condition, the margin is 0;
-    - "no boundary": none within the radius asked for, up to 1e-6 of it;
+    - "no boundary": none within the radius asked for, up to 1e-6 of it (``upper`` may know one beyond);
     - "budget": the search was stopped; both ends hold;
-    - "loose": ill-conditioned; both ends hold but differ by more.
+    - "loose": both ends hold but differ by more.
     """
 
     lower: Array
@@ -69,15 +70,17 @@ def input_margins(
     y: Array | None = None,
     *,
     slack: float = 0.0,
-    radius: float = 1e4,
-    budget: int = 100_000,
+    radius: float = 1e3,
+    budget: int = 20_000,
     domain: tuple[Any, Any] | None = None,
 ) -> Margins:
     """The Euclidean input margins at x (B, P, d), or (1, P, d) for the same points in all networks.
 
     y (B, P) integers is the class (by default the predicted one). Boundaries further than ``radius`` are not looked
-    for. ``budget`` is the largest number of regions a point. ``domain`` = (A (k, d), c (k,)) measures the margin
-    within the convex set A z <= c, which must contain the points. Work is done on the host in float64.
+    for: where there is none, all regions within it are visited. ``budget`` is the largest number of regions a point.
+    ``domain`` = (A (k, d), c (k,)) measures the margin within the convex set A z <= c, which must contain the points.
+    With a ``slack`` the lower end is that of a network whose margins differ by less than a quarter of the slack
+    (:func:`_general_position`). Work is done on the host in float64.
 
     Raises ValueError for a network without a read-out or of one output, for weights that are not finite, a negative
     slack, and points outside the domain.

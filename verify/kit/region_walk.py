@@ -57,9 +57,9 @@ class HostNetwork:
         if not all(np.isfinite(a).all() for a in [*self.weights, *self.biases]):
             raise ValueError("a weight or a bias is NaN or infinite")
         self.hidden, self.inputs, self.neurons = len(network.weights), network.inputs, network.neurons
-        # What a form's rounding error can be in units of UNIT times its majorant: a sum of k products and a bias has
-        # k + 1 roundings, the majorant has as many; the last terms are for what is done with the form afterwards.
-        self.error = 1.01 * UNIT * (2 * sum(W.shape[-1] + 2 for W in self.weights) + 4 * self.inputs + 16)
+        # A form's rounding error in units of its majorant: k products and a bias have k + 1 roundings. The last terms
+        # are for what is done with the forms: differences of two, and sums of at most d + 1 of them.
+        self.error = 1.01 * UNIT * (sum(W.shape[-1] + 1 for W in self.weights) + self.inputs + 8)
 
     @property
     def together(self) -> int:
@@ -102,6 +102,11 @@ class HostNetwork:
         return np.concatenate([f for f, _ in found], axis=1), np.concatenate([m for _, m in found], axis=1)
 
 
+def _down(d: int) -> float:
+    """Takes off what a quotient with a norm of d numbers, or d + 1 in homogeneous coordinates, can gain by rounding."""
+    return 1 - (d + 8) * UNIT
+
+
 @dataclass
 class Rows:
     r"""Constraints :math:`g\cdot u\ge h`, unit rows g (..., d), with bounds on the errors of g and h, and ``far``, a
@@ -124,7 +129,7 @@ class Rows:
         error_v = error * (majorants[..., -1] + np.abs(at_least))
         missing = np.maximum(at_least - sign * forms[..., -1] - error_v, 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            far = np.where(missing > 0, missing / (norm + error_a) * (1 - 8 * UNIT), 0.0)
+            far = np.where(missing > 0, missing / (norm + error_a) * _down(forms.shape[-1]), 0.0)
         counts = norm > error_a
         scale = np.where(counts, 1 / np.where(counts, norm, 1.0), 0.0)
         return cls(
@@ -309,11 +314,10 @@ class Projections:
 
         g, h, error_g, error_h = self._row(i, np.maximum(numbers, 0))
         y = np.where(numbers >= 0, y, 0.0)
-        # 8 UNIT(1 + |h|) in the errors of the rows covers the roundings of these short sums, up to the last factor.
         above = np.sum(y * h, axis=1) - np.sum(y * error_h, axis=1)
         below = np.sqrt(np.sum(np.sum(y[..., None] * g, axis=1) ** 2, axis=-1)) + np.sum(y * error_g, axis=1)
         some = (above > 0) & (below > 0)
-        return np.where(some, above / np.where(some, below, 1.0) * (1 - 8 * UNIT), 0.0)
+        return np.where(some, above / np.where(some, below, 1.0) * _down(g.shape[-1]), 0.0)
 
 
 @dataclass
