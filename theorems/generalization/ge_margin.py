@@ -825,7 +825,7 @@ THEOREM = Theorem(
             "Finite spaces: the exact mean of GE on H against the missing mass, which the worst learner attains, and "
             "against the bound of order 1/sqrt(L). All are multiplied by the power of W that makes them whole.",
             x="bound",
-            y="mean of GE on H",
+            y="mean of GE on H, times a power of W",
         ),
     ),
     invariances={"stretch": stretch},
