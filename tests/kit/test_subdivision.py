@@ -159,6 +159,8 @@ def test_bad_input_is_refused():
     network = draw(1, 1, 2, (3,), LAWS["small"])
     with pytest.raises(ValueError, match="empty"):
         count_regions(network, (1, 1))
+    with pytest.raises(ValueError, match="too many digits"):
+        count_regions(network, (-1e-300, 1e-300))
     with pytest.raises(ValueError, match="NaN or infinite"):
         count_regions(Network((network.weights[0] * np.nan,), network.biases))
 

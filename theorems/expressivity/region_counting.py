@@ -66,7 +66,7 @@ SIZES = {"one input": (1, 5), "two inputs": (2, 4), "signs": (2, 4), "floats": (
 class Params(Parameters):
     """The box, and the user's own network."""
 
-    half: float = Field(8.0, gt=0, le=2**20, description="h: the box is [-h, h] in every coordinate")
+    half: float = Field(8.0, ge=2**-20, le=2**20, description="h: the box is [-h, h] in every coordinate")
     network: str = Field("", description="your own network: path of a .npz or .onnx file")
     certificate: str = Field("", description="where to write the certificate of its count in the box; none if empty")
 

@@ -329,7 +329,10 @@ class Subdivision:
 
         def floats(rows: Sequence[Sequence[int]]) -> Array:
             """The same of integers of any size, rounded; the guard has room for it."""
-            once = xp.asarray([[float(v) for v in row] for row in rows], dtype=xp.float64, device=self.device)
+            try:
+                once = xp.asarray([[float(v) for v in row] for row in rows], dtype=xp.float64, device=self.device)
+            except OverflowError:
+                raise ValueError("the ends of the box have too many digits: take numbers with fewer") from None
             return xp.reshape(xp.broadcast_to(once, (count, *once.shape)), (-1, once.shape[-1]))
 
         points = floats(domain.vertices)
