@@ -74,7 +74,24 @@ def test_counts_are_made_strict():
         return {"number": number, "most": xp.full_like(number, 7)}
 
     found = mutants(toys.toy("counts", (exact,), solve, instances=300, batch=64))
-    assert found["whole: strictly"] == "refuted"
+    assert found["whole: one less"] == "refuted"
+    assert found["whole: one more"] == "weaker"
+
+
+def test_what_cannot_be_evaluated_is_no_mutant():
+    """An integer to a negative power."""
+
+    def solve(p, x):
+        from verify.core.arrays import namespace
+
+        xp = namespace(x["u"])
+        zero = xp.astype(xp.floor(x["u"]), xp.int64)
+        return {"number": zero + 1, "base": zero + 2, "power": zero}
+
+    powers = Claim("powers", Count(), "number", Formula("base ** power"))
+    found = mutants(toys.toy("powers", (powers,), solve, instances=60, batch=64))
+    assert found["powers: one less"] == "refuted"
+    assert "powers: exponent of base ** power one less" not in found
 
 
 def test_the_score_counts_what_is_not_explained():

@@ -246,17 +246,21 @@ class Formula:
         copy = ast.parse(self.text, mode="eval").body
         return Formula(ast.unparse(ast.fix_missing_locations(Replace().visit(copy))))
 
-    def variants(self) -> list[tuple[str, Formula]]:
+    def variants(self, whole_numbers: bool = False) -> list[tuple[str, Formula]]:
         """Formulas that a slip of the pen could make of this one, each with what was changed: constants and the whole
-        by a tenth up and down, exponents by one, a term or a factor dropped, a root forgotten, max for min, two names
-        exchanged. No two are alike and none is the formula itself.
+        by a tenth up and down (of ``whole_numbers`` by one), exponents by one, a term or a factor dropped, a root
+        forgotten, max for min, two names exchanged. No two are alike and none is the formula itself.
 
         >>> [what for what, _ in Formula("2 * a + b").variants()]  # doctest: +ELLIPSIS
         ['all of it times 0.9', 'all of it times 1.1', ..., 'a and b exchanged']
         """
-        whole = [(f"all of it times {factor}", f"{factor} * ({self.text})") for factor in (0.9, 1.1)]
+        if whole_numbers:
+            whole = [(f"one {word}", f"{self.text} {sign} 1") for word, sign in (("less", "-"), ("more", "+"))]
+        else:
+            whole = [(f"all of it times {factor}", f"{factor} * ({self.text})") for factor in (0.9, 1.1)]
         found = [(what, Formula(text)) for what, text in whole]
-        found += [(what, Formula(ast.unparse(ast.fix_missing_locations(tree)))) for what, tree in _changed(self._tree)]
+        changed = _changed(self._tree, whole_numbers)
+        found += [(what, Formula(ast.unparse(ast.fix_missing_locations(tree)))) for what, tree in changed]
         for number, one in enumerate(self.names):
             for other in self.names[number + 1 :]:
                 found.append((f"{one} and {other} exchanged", self.where(**{one: other, other: one})))
@@ -339,24 +343,28 @@ def align(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: pad(v) for name, v in values.items()}
 
 
-def _changed(tree: ast.expr) -> list[tuple[str, ast.expr]]:
+def _changed(tree: ast.expr, whole_numbers: bool) -> list[tuple[str, ast.expr]]:
     """What one change anywhere in the tree makes of it, with words for the change."""
-    found = [(what, new) for what, new in _slips(tree)]
+    found = _slips(tree, whole_numbers)
     for name, value in ast.iter_fields(tree):
         for place, child in enumerate(value if isinstance(value, list) else [value]):
             if not isinstance(child, ast.expr) or name == "func":
                 continue
-            for what, new in _changed(child):
+            for what, new in _changed(child, whole_numbers):
                 whole = [*value[:place], new, *value[place + 1 :]] if isinstance(value, list) else new
                 fields = {**dict(ast.iter_fields(tree)), name: whole}
                 found.append((what, type(tree)(**fields)))
     return found
 
 
-def _slips(node: ast.expr) -> list[tuple[str, ast.expr]]:
+def _slips(node: ast.expr, whole_numbers: bool) -> list[tuple[str, ast.expr]]:
     """What may be put in the place of one node."""
     text = ast.unparse(node)
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value:
+        if whole_numbers:
+            return [
+                (f"{text + step} for {text}", ast.Constant(node.value + by)) for step, by in ((" - 1", -1), (" + 1", 1))
+            ]
         return [(f"{text} times {factor}", ast.Constant(node.value * factor)) for factor in (0.9, 1.1)]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         other = {"max": "min", "min": "max"}.get(node.func.id)

@@ -16,6 +16,7 @@ because they are true (``Theorem.survivors``); those do not count.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -37,17 +38,18 @@ class Mutant:
     change: str
     statement: str
     outcome: str  # refuted | weaker | untested | survives
+    ratio: float | None  # the largest ratio of a decided instance: how near it came
     explained: str = ""
 
 
-def score(mutants: Sequence[Mapping[str, str]]) -> float:
+def score(mutants: Sequence[Mapping[str, Any]]) -> float:
     """The share of the refuted among the refuted and the unexplained survivors; NaN without any."""
     refuted = sum(m["outcome"] == "refuted" for m in mutants)
     missed = sum(m["outcome"] == "survives" and not m["explained"] for m in mutants)
     return refuted / (refuted + missed) if refuted + missed else float("nan")
 
 
-def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: float) -> list[dict[str, str]]:
+def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: float) -> list[dict[str, Any]]:
     """Decides every mutant of every claim that is expected to hold, on the first instances of every family; a record
     of :class:`Mutant` for each. A statistical claim gets the error budget ``alpha``."""
     import numpy as np
@@ -55,7 +57,7 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
     claims = [c for c in theorem.claims if c.expects == "holds"]
     mutants = [(claim, change, mutant) for claim in claims for change, mutant in _mutants(claim)]
     tallies: list[dict[str, Tally]] = [{} for _ in mutants]
-    generous, freed = [True] * len(mutants), [False] * len(mutants)
+    generous, freed, senseless = [True] * len(mutants), [False] * len(mutants), set()
     counts = {f: max(1, round(theorem.instances * s / _shares(theorem))) for f, s in _by_family(theorem).items()}
     with np.errstate(all="ignore"):
         for family, count in counts.items():
@@ -66,7 +68,11 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
                 margins, quantities = theorem.hypotheses(p, x), theorem.solve(p, x)
                 originals = {c.name: _decide(c, p, margins, quantities) for c in claims}
                 for i, (claim, _, mutant) in enumerate(mutants):
-                    out, bound = _decide(mutant, p, margins, quantities)
+                    try:
+                        out, bound = _decide(mutant, p, margins, quantities)
+                    except (ValueError, ArithmeticError, TypeError):
+                        senseless.add(i)  # an integer to a negative power, say
+                        continue
                     tallies[i].setdefault(family, Tally()).merge(trial.tally(mutant, out, start))
                     was, before = originals[claim.name]
                     eligible = was.missed < 0
@@ -74,6 +80,8 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
                     freed[i] |= bool(((out.missed < 0) & ~eligible).any())
     found = []
     for i, (claim, change, mutant) in enumerate(mutants):
+        if i in senseless:
+            continue
         decision = verdict.decide(mutant, tallies[i], alpha)
         dropped = len(mutant.given) < len(claim.given)
         same_side = mutant.relation == claim.relation and mutant.kind == claim.kind
@@ -87,7 +95,8 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
             outcome = "survives"
         statement = f"{mutant.measured} {mutant.relation} {mutant.bound.text}"
         explained = theorem.survivors.get(f"{claim.name}: {change}", "") if outcome == "survives" else ""
-        found.append(asdict(Mutant(claim.name, change, statement, outcome, explained)))
+        ratio = decision.ratio_max if math.isfinite(decision.ratio_max) else None
+        found.append(asdict(Mutant(claim.name, change, statement, outcome, ratio, explained)))
     return found
 
 
@@ -101,11 +110,8 @@ def _shares(theorem: Theorem) -> float:
 
 def _mutants(claim: Claim) -> Iterator[tuple[str, Claim]]:
     """Each change of a claim, in words, and the changed claim."""
-    for what, bound in claim.bound.variants():
+    for what, bound in claim.bound.variants(whole_numbers=isinstance(claim.kind, Count)):
         yield what, replace(claim, bound=bound)
-    if isinstance(claim.kind, Count) and claim.relation in FLIPPED:
-        strict = "-" if claim.relation == "<=" else "+"
-        yield "strictly", replace(claim, bound=type(claim.bound)(f"({claim.bound.text}) {strict} 1"))
     if claim.relation in FLIPPED and not isinstance(claim.kind, Existence | Comparison):
         yield "the relation turned round", replace(claim, relation=FLIPPED[claim.relation])  # type: ignore[arg-type]
     for name in claim.given:

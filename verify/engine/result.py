@@ -78,7 +78,7 @@ class Result:
     advice: str = ""
     answer: dict[str, Any] = field(default_factory=dict)
     search: list[dict[str, Any]] = field(default_factory=list)
-    mutants: list[dict[str, str]] = field(default_factory=list)
+    mutants: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def as_expected(self) -> bool:
