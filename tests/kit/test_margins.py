@@ -362,3 +362,16 @@ def test_other_norms_of_a_linear_classifier():
     assert integer_margins(net, x, norm=1).upper[0, 0] == pytest.approx(1.5, rel=1e-9)
     with pytest.raises(ValueError, match="norm"):
         integer_margins(net, x, norm=2)
+
+
+def test_margins_with_slack_are_the_same_alone_and_in_a_batch():
+    random = np.random.default_rng(5)
+    pairs = [(random.standard_normal((6, n, m)), np.zeros((6, n))) for m, n in ((2, 5), (5, 4), (4, 2))]
+    weights, biases = zip(*pairs, strict=True)
+    x = random.standard_normal((6, 1, 2))
+    whole = input_margins(Network(weights[:2], biases[:2], pairs[2]), x, slack=1e-3)
+    for i in range(6):
+        one = Network(*(tuple(a[i : i + 1] for a in part) for part in (weights[:2], biases[:2], pairs[2])))
+        alone = input_margins(one, x[i : i + 1], slack=1e-3)
+        assert alone.upper[0, 0] == whole.upper[i, 0]
+        assert alone.lower[0, 0] == pytest.approx(whole.lower[i, 0], rel=1e-12)

@@ -145,7 +145,8 @@ def _general_position(network: Network, x: Any, slack: float) -> tuple[Network, 
 
     random = np.random.default_rng(0)
     sizes = np.abs(network.pre_activations(x)).max(axis=(1, 2))[:, None]
-    moves = [1e-6 * sizes * random.uniform(-1, 1, b.shape) for b in network.biases]
+    # The same for every network of a batch, so that a network has the same margins alone.
+    moves = [1e-6 * sizes * random.uniform(-1, 1, b.shape[1:]) for b in network.biases]
     share = np.minimum(1.0, 0.12 * slack / np.maximum(change(moves), 1e-300))[:, None]
     biases = [b + share * move for b, move in zip(network.biases, moves, strict=True)]
     moved = [c - b for c, b in zip(biases, network.biases, strict=True)]
