@@ -12,7 +12,8 @@ Ties count as boundary. A counterexample must not hang on a tie: with ``slack`` 
 the region that satisfies it is a least-distance program. The walk covers the ball of the best witness found so far.
 ``lower`` is the least certified distance of all that was passed over; its rounding errors are bounded, those of the
 affine forms included. ``upper`` is the distance of ``witness``, a point at which the network, evaluated in float64, has
-:math:`\min_jm_j\le-\tau+` ``residual``, with a residual of at most 1e-11 (1 + max |f|).
+:math:`\min_jm_j\le-\tau+` ``residual``, with a residual of at most 1e-11 (1 + max |f|) where there is no slack; with
+a slack a few are larger, up to a fifth of it.
 
 :func:`integer_margins` finds the margins in the maximum norm and in the 1-norm by mixed-integer programming.
 """
