@@ -94,6 +94,20 @@ def test_what_cannot_be_evaluated_is_no_mutant():
     assert "powers: exponent of base ** power one less" not in found
 
 
+def test_terms_for_rounding_may_be_dropped():
+    def solve(p, x):
+        found = toys.solve(p, x)
+        return {**found, "delta": 1e-6 + 0 * x["u"]}
+
+    padded = Claim("padded", Every(), "value", Formula("scale + delta"))
+    theorem = toys.toy(
+        "padded", (padded,), solve, instances=60, batch=64, symbols={"delta": ("d", "rounding of a product")}
+    )
+    found = {m["change"]: m for m in mutate.mutate(theorem, toys.Params(), NUMPY, 0, 0.01)}
+    assert found["delta dropped from scale + delta"]["explained"] == mutate.ROUNDING
+    assert not found["scale dropped from scale + delta"]["explained"]
+
+
 def test_the_score_counts_what_is_not_explained():
     some = [
         {"outcome": o, "explained": e}

@@ -11,7 +11,8 @@ that it states. Each mutant is decided on the same instances by the same rules, 
 - ``survives``: none of these. Either the mutant is true, or the instances are not nasty enough.
 
 The *score* is the share of the refuted among the refuted and the surviving. A theorem may explain mutants that survive
-because they are true (``Theorem.survivors``); those do not count.
+because they are true (``Theorem.survivors``); those do not count, and neither do those that differ from the claim only
+in what is added for rounding (quantities whose meaning says so), which is 0 in exact arithmetic.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from verify.engine.evidence import Tally
 
 FLIPPED = {"<=": ">=", ">=": "<="}
 INSTANCES = 256  # of each family, at most
+ROUNDING = "differs from the claim in terms for rounding alone"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
     mutants = [(claim, change, mutant) for claim in claims for change, mutant in _mutants(claim)]
     tallies: list[dict[str, Tally]] = [{} for _ in mutants]
     generous, freed, senseless = [True] * len(mutants), [False] * len(mutants), set()
+    alike, small = [True] * len(mutants), _rounding(theorem)
     counts = {f: max(1, round(theorem.instances * s / _shares(theorem))) for f, s in _by_family(theorem).items()}
     with np.errstate(all="ignore"):
         for family, count in counts.items():
@@ -67,6 +70,7 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
                 x = theorem.sample(draw, p, family)
                 margins, quantities = theorem.hypotheses(p, x), theorem.solve(p, x)
                 originals = {c.name: _decide(c, p, margins, quantities) for c in claims}
+                sharp = {**quantities, **{name: quantities[name] * 0 for name in small & quantities.keys()}}
                 for i, (claim, _, mutant) in enumerate(mutants):
                     try:
                         out, bound = _decide(mutant, p, margins, quantities)
@@ -78,6 +82,7 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
                     eligible = was.missed < 0
                     generous[i] &= _at_least_as_generous(claim, bound, before, eligible)
                     freed[i] |= bool(((out.missed < 0) & ~eligible).any())
+                    alike[i] &= _alike(mutant, claim, p, sharp)
     found = []
     for i, (claim, change, mutant) in enumerate(mutants):
         if i in senseless:
@@ -95,9 +100,26 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
             outcome = "survives"
         statement = f"{mutant.measured} {mutant.relation} {mutant.bound.text}"
         explained = theorem.survivors.get(f"{claim.name}: {change}", "") if outcome == "survives" else ""
+        if outcome == "survives" and same_side and not dropped and alike[i]:
+            explained = ROUNDING
         ratio = decision.ratio_max if math.isfinite(decision.ratio_max) else None
         found.append(asdict(Mutant(claim.name, change, statement, outcome, ratio, explained)))
     return found
+
+
+def _rounding(theorem: Theorem) -> set[str]:
+    """The quantities that stand for rounding, by the meaning the theorem gives them."""
+    return {name for name, (_, meaning) in theorem.symbols.items() if "rounding" in meaning}
+
+
+def _alike(mutant: Claim, claim: Claim, p: Parameters, sharp: Mapping[str, Any]) -> bool:
+    """Whether two bounds are the same where nothing is added for rounding."""
+    import numpy as np
+
+    values = trial.values_of(p, sharp)
+    one, other = (to_numpy(trial._sides(c, values)[1].value) for c in (mutant, claim))
+    one, other = (b.reshape(b.shape[0], -1) for b in (one, other))
+    return bool(np.allclose(one, other, rtol=1e-12, atol=0, equal_nan=True))
 
 
 def _by_family(theorem: Theorem) -> dict[str, float]:
