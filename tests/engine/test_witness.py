@@ -6,17 +6,21 @@ import json
 import math
 import pickle
 import random
+import subprocess
+import sys
 import textwrap
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from verify.engine import campaign, catalogue, witness
+from verify import Claim, Count, Every, Formula, Identity, Probability
+from verify.engine import campaign, catalogue, shrink, witness
 from verify.engine.campaign import Settings
 from verify.engine.ledger import Ledger
-from verify.engine.witness import WitnessError, recheck, replay
+from verify.engine.witness import NotCertified, WitnessError, certify, recheck, replay
 
 from . import toys
 
@@ -72,7 +76,8 @@ def test_every_refuted_claim_has_a_witness_that_replays(real):
         assert claim.name in text
         assert f"instance {claim.witness['instance']} of family {claim.witness['family']!r}" in text
         assert f"ratio {claim.witness['ratio']:.9g}" in text
-        assert text.endswith("recheck (independent reference): violated")
+        assert "recheck (independent reference): violated" in found.lines
+        assert found.lines[-1] == '    assert witness.recheck(theorem, p, claim, x)["confirmed"]'
 
 
 def test_a_file_is_plain_arrays_and_says_what_it_is(saved):
@@ -98,20 +103,26 @@ def test_the_record_is_of_one_instance(real):
 
 
 def test_a_witness_is_made_again_from_its_number(real):
-    """The record's family and instance are enough."""
+    """The record's family and instance are enough, and shrinking has no chance in it."""
     from verify.core.arrays import Backend
     from verify.engine.trial import draw_for
 
     result, folder = real
     theorem = catalogue.load("pgd_nonconvex")
     p = theorem.parameters(d=6, m=40, steps=6)
+    kept = 0
     for claim in result.claims:
         if claim.witness:
             family, number = claim.witness["family"], claim.witness["instance"]
             x = theorem.sample(draw_for(theorem, p, family, number, number + 1, 0, Backend("numpy")), p, family)
+            if claim.witness["shrunk"]:
+                x = shrink.shrink(theorem, p, theorem.claim(claim.name), x, family, seconds=60)
+            kept += not claim.witness["shrunk"]
             with np.load(folder / "pgd_nonconvex" / claim.witness["file"]) as data:
+                assert json.loads(str(data["about"]))["shrunk"] == claim.witness["shrunk"]
                 for name, array in x.items():
                     np.testing.assert_array_equal(data[f"x_{name}"], array)
+    assert kept < len([c for c in result.claims if c.witness])
 
 
 def test_a_recheck_says_the_outcome():
@@ -274,7 +285,13 @@ def test_what_the_file_says_is_checked(saved, change, words):
 
 def test_missing_and_misshapen_arrays(saved):
     content = saved.read_bytes()
-    for arrays in ({"x_A": None}, {"x_Z": np.zeros((1, 3))}, {"x_mu": np.asarray(["a"])}, {"x_Z": np.zeros((0, 6))}):
+    for arrays in (
+        {"x_A": None},
+        {"x_Z": np.zeros((1, 3))},
+        {"x_mu": np.asarray(["a"])},
+        {"x_mu": np.asarray([1j])},
+        {"x_Z": np.zeros((0, 6))},
+    ):
         damaged(saved, content)
         rewrite(saved, lambda about: None, **arrays)
         with pytest.raises(WitnessError, match="does not fit"):
@@ -345,7 +362,7 @@ def test_a_witness_of_the_user_s_theorem_replays_when_the_user_names_the_file(mi
     found = replay(path, "mine.py")
     assert found.confirmed
     assert mark.exists()
-    assert found.lines[-1] == "recheck (the same solver, alone in float64 on the CPU): violated"
+    assert "recheck (the same solver, alone in float64 on the CPU): violated" in found.lines
 
 
 def test_a_witness_of_another_theorem_is_refused(mine, saved):
@@ -354,3 +371,139 @@ def test_a_witness_of_another_theorem_is_refused(mine, saved):
         replay(path, "other.py")
     with pytest.raises(WitnessError, match="is of the theorem pgd_nonconvex, not of mine"):
         replay(saved, "mine.py")
+
+
+def test_what_a_replay_prints_last_is_a_test_that_passes(mine, real, tmp_path):
+    path, _ = mine
+    result, folder = real
+    (record,) = (c.witness for c in result.claims if c.name == "slide: f(Z) <= R")
+    found = {
+        "mine": replay(path, "mine.py"),
+        "real": replay(folder / "pgd_nonconvex" / record["file"]),
+    }
+    for name, replayed in found.items():
+        start = replayed.lines.index("as a test:") + 2
+        (tmp_path / f"test_{name}.py").write_text("\n".join(replayed.lines[start:]) + "\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py", "test_real.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+
+
+# ----------------------------------------------------------------------------------------------- exact arithmetic
+
+
+def test_floats_count_as_the_short_rationals_that_round_to_them():
+    assert witness.rational(0.3) == Fraction(3, 10)
+    assert witness.rational(-1 / 3) == Fraction(-1, 3)
+    assert witness.rational(0.1 + 0.2) == Fraction(0.1 + 0.2) != Fraction(3, 10)
+    assert witness.rational(0.123) == Fraction(0.123)
+    assert witness.rational(7) == 7
+    for value in (math.nan, math.inf):
+        with pytest.raises((ValueError, OverflowError)):
+            witness.rational(value)
+
+
+def test_numbers_are_written_as_python_reads_them():
+    import ast
+
+    for value in (0.3, -1 / 3, 97 / 99, 1e300, 0.1 + 0.2, -0.0, 5, 1e-300, 2.0**40):
+        text = witness.written(value)
+        parts = [float(ast.literal_eval(part)) for part in text.split("/")]
+        assert parts[0] / (parts[1] if len(parts) == 2 else 1) == value
+    assert witness.written([[0.5, 2.0], [-0.25, 0]]) == "[[1/2, 2], [-1/4, 0]]"
+
+
+def exactly(**quantities):
+    """A toy whose exact function says what is given, or calls it with the instance."""
+
+    def exact(p, x):
+        found = {name: value(x) if callable(value) else value for name, value in quantities.items()}
+        return {"met": found.pop("met", 1)}, found
+
+    return dataclasses.replace(toys.PLAIN, exact=exact)
+
+
+def claimed(bound, kind=None, relation="<="):
+    return Claim("c", kind or Every(), "a", Formula(bound), ("met",), relation)
+
+
+def proved(theorem, claim, **arrays):
+    x = {name: np.asarray([a]) for name, a in arrays.items()}
+    return certify(theorem, toys.Params(scale=0.3), claim, x or {"u": np.asarray([1.0])})
+
+
+def test_a_certificate_gives_the_excess_that_is_proved():
+    theorem = exactly(a=lambda x: sum(x["u"]), b=2, shown=[Fraction(1, 3), 2])
+    found = proved(theorem, claimed("sqrt(b)"), u=[0.5, 1.0])
+    assert Fraction(0) < found.excess < Fraction(3, 2) - Fraction(14142135, 10**7)
+    assert found.text == "measured - bound >= 0.0857864"
+    assert found.quantities == ["a = 3/2", "b = 2", "shown = (1/3, 2)"]
+    assert found.step is None
+    # Parameters count as the short rationals that they are.
+    assert abs(proved(exactly(a=1), claimed("scale")).excess - Fraction(7, 10)) < Fraction(1, 10**30)
+
+
+def test_the_step_with_the_largest_excess_is_named():
+    theorem = exactly(a=[1, 5, 3], t=[1, 2, 3])
+    found = proved(theorem, claimed("t"))
+    assert (found.excess, found.step, found.text) == (3, 2, "measured - bound >= 3 at step 2")
+    below = proved(theorem, claimed("2 * t", relation=">="))
+    assert (below.excess, below.step) == (3, 3)
+    assert below.text.startswith("bound - measured >= 3")
+    for kind, relation in ((Identity(), "<="), (Every(), "=="), (Count(), "==")):
+        apart = proved(theorem, claimed("2 * t", kind, relation))
+        assert (apart.excess, apart.step, apart.difference) == (3, 3, "|measured - bound|")
+
+
+def test_what_is_not_proved_is_not_certified():
+    from flint import arb
+
+    def root(x):
+        return arb(2).sqrt()
+
+    def narrow(x):
+        return arb(1) + arb(2) ** -200 if x["u"] else arb(0)
+
+    sums = exactly(a=lambda x: sum(x["u"]), b=2)
+    tenths = np.asarray([0.1, 0.1, 0.1])
+    assert 0.1 + 0.1 + 0.1 > 0.3  # a violation of rounding alone
+    cases = [
+        (sums, claimed("3 / 10"), {"u": tenths}, "not proved to be positive"),
+        (sums, claimed("3"), {"u": tenths}, "not proved to be positive"),
+        (exactly(a=root), claimed("2 / a"), {}, "not proved to be positive"),
+        (exactly(a=2, b=root), claimed("b * b"), {}, "not proved to be positive"),
+        (exactly(a=narrow), claimed("1"), {}, "not proved to be positive"),
+        (exactly(a=1, b=lambda x: arb(-1)), claimed("sqrt(b)"), {}, "not proved to be positive"),
+        (exactly(a=1, b=0), claimed("-1 / b"), {}, "not proved to be positive"),
+        (exactly(a=1, met=Fraction(-1, 10**40)), claimed("0"), {}, "'met' is not met exactly"),
+        (exactly(a=1, met=lambda x: arb(2).sqrt() ** 2 - 2), claimed("0"), {}, "'met' is not met exactly"),
+        (exactly(b=1), claimed("0"), {}, "does not give a"),
+        (exactly(a=lambda x: x["no"]), claimed("0"), {}, "no"),
+        (exactly(a=1), claimed("0", Probability(0.1)), {}, "of this kind"),
+        (toys.PLAIN, claimed("0"), {}, "no exact arithmetic"),
+        (sums, claimed("0"), {"u": [math.nan]}, "NaN"),
+        (exactly(a=1), dataclasses.replace(claimed("0"), given=("other",)), {}, "'other' is not decided"),
+    ]
+    for theorem, claim, arrays, words in cases:
+        with pytest.raises(NotCertified, match=words):
+            proved(theorem, claim, **arrays)
+
+
+def test_a_replay_says_what_is_certified_and_what_is_not(tmp_path):
+    theorem = catalogue.load("pgd")
+    p, claim = theorem.parameters(), theorem.claim("slide: no noise term")
+    one = {"A": [[1.0]], "Z": [1.0], "E": [-0.5], "mu": 1.0, "radius": 1.0, "start": [0.0]}
+    x = {name: np.asarray([a]) for name, a in one.items()}
+    record = {"family": "noise by hand", "instance": 0, **recheck(theorem, p, claim, x)}
+    witness.save(tmp_path / "w.npz", theorem, p, claim, x, record, 0)
+    lines = replay(tmp_path / "w.npz").lines
+    assert "certified in exact arithmetic: measured - bound >= 0.5 at step 1" in lines
+    assert "  E = [-1/2]" in lines
+    assert "    assert witness.certify(theorem, p, claim, x).excess > 0" in lines
+    far = {**x, "radius": np.asarray([1 + 4e-16])}  # met up to rounding, not exactly
+    assert recheck(theorem, p, claim, far)["confirmed"]
+    witness.save(tmp_path / "w.npz", theorem, p, claim, far, record, 0)
+    lines = replay(tmp_path / "w.npz").lines
+    assert "not certified in exact arithmetic: the hypothesis 'R = f(Z)' is not met exactly" in lines
+    assert not any("certify" in line for line in lines)

@@ -72,6 +72,8 @@ dimensions, where $`N`$ is astronomical and the bound is larger than 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -565,7 +567,22 @@ def _one_set(x: Any, seen: tuple[bool, ...], count: int) -> tuple[int, int, int,
     weights, gamma, classes = x["weights"][0].tolist(), int(x["gamma"][0]), int(x["classes"][0])
     learner, cell = int(x["learner"][0]), _cells(x["places"], x["gamma"])[0].tolist()
     training = [k for k, there in enumerate(seen) if there]
-    guess = []
+    guess = _guess(places, labels, cell, seen, gamma, classes, learner)
+    margins = [
+        min((abs(places[i] - place) for place, g in zip(places, guess, strict=True) if g != labels[i]), default=FAR)
+        for i in training
+    ]
+    wrong = [k for k in range(len(places)) if guess[k] != labels[k]]
+    slips = any(seen[k] for k in wrong)
+    mean = -FAR if slips else sum(m - gamma for m in margins)
+    return count, int(sum(weights[k] for k in wrong)), min(margins), mean
+
+
+def _guess(
+    places: list[int], labels: list[int], cell: list[int], seen: Sequence[bool], gamma: int, classes: int, learner: int
+) -> list[int]:
+    """The label that the learner gives to each place after a set of training points."""
+    training, guess = [k for k, there in enumerate(seen) if there], []
     for k, place in enumerate(places):
         near = min(training, key=lambda i: abs(places[i] - place))
         mates = [i for i in training if cell[i] == cell[k]]
@@ -575,14 +592,80 @@ def _one_set(x: Any, seen: tuple[bool, ...], count: int) -> tuple[int, int, int,
             guess.append(labels[mates[0]] if mates else 0)
         else:
             guess.append((labels[places.index(place)] + 1) % classes)
-    margins = [
-        min((abs(places[i] - place) for place, g in zip(places, guess, strict=True) if g != labels[i]), default=FAR)
-        for i in training
-    ]
-    wrong = [k for k in range(len(places)) if guess[k] != labels[k]]
-    slips = any(seen[k] for k in wrong)
-    mean = -FAR if slips else sum(m - gamma for m in margins)
-    return count, int(sum(weights[k] for k in wrong)), min(margins), mean
+    return guess
+
+
+def exact(p: Params, x: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A finite space in Python's integers, of any size: every multiset of training points, with all its orders."""
+    if "places" not in x:
+        raise ValueError("only for finite spaces")
+    flat = [v for a in x.values() for v in (a if isinstance(a, list) else [a])]
+    if any(v.denominator > 1 for v in flat) or min(x["weights"]) < 0 or min(x["size"], x["gamma"], x["classes"]) < 1:
+        raise ValueError("only for whole numbers, with weights that are not negative, and L, gamma, classes at least 1")
+    places, labels, weights = ([int(v) for v in x[name]] for name in ("places", "labels", "weights"))
+    gamma, L, classes, learner = (int(x[name]) for name in ("gamma", "size", "classes", "learner"))
+    if places != sorted(places) or not all(0 <= label < classes for label in labels):
+        raise ValueError("only for rising places, and labels below the number of classes")
+    narrow, wide = (_cells_of_list(places, reach) for reach in (gamma, 2 * gamma))
+    W, balls = sum(weights), narrow[-1] + 1
+    sets: dict[frozenset[int], int] = {}
+    for drawn in combinations_with_replacement(range(len(places)), L):
+        orders = math.factorial(L)
+        for k in set(drawn):
+            orders = orders // math.factorial(drawn.count(k)) * weights[k] ** drawn.count(k)
+        sets[frozenset(drawn)] = sets.get(frozenset(drawn), 0) + orders
+    found = []  # weight, weight of the errors and margins of each set that can be drawn, and whether it has errors
+    for training, count in sets.items():
+        if count:
+            seen = [k in training for k in range(len(places))]
+            guess = _guess(places, labels, narrow, seen, gamma, classes, learner)
+            wrong = [k for k in range(len(places)) if guess[k] != labels[k]]
+            reach = [
+                min(
+                    (abs(places[i] - place) for place, g in zip(places, guess, strict=True) if g != labels[i]),
+                    default=FAR,
+                )
+                for i in sorted(training)
+            ]
+            found.append((count, sum(weights[k] for k in wrong), reach, any(seen[k] for k in wrong)))
+    met = [(count, errors) for count, errors, reach, _ in found if min(reach) > gamma]
+    averaged = [(n, e) for n, e, reach, slips in found if not slips and sum(reach) > gamma * len(reach)]
+    levels = sorted({errors for _, errors in met} | {0})
+
+    def missing(cell: list[int]) -> int:
+        mass: dict[tuple[int, int], int] = {}
+        for pair, weight in zip(zip(cell, labels, strict=True), weights, strict=True):
+            mass[pair] = mass.get(pair, 0) + weight
+        return sum(w * (W - w) ** L for w in mass.values())
+
+    return {SPACE: 1}, {
+        "L": L,
+        "W": W,
+        "balls": balls,
+        "pairs": balls * classes,
+        "total": W**L,
+        "certain": sum(count for count, _ in met),
+        "failing": sum(n for n, errors in met if errors**2 * L > balls * classes * W**2),
+        "failing_slide": sum(n for n, errors in met if errors**2 * L > balls * W**2),
+        "loss": sum(n * errors for n, errors in met),
+        "loss_average": sum(n * errors for n, errors in averaged),
+        "missing": missing(narrow),
+        "missing_wide": missing(wide),
+        "tail": [sum(n for n, errors in met if errors >= level) for level in levels],
+        "level": [Fraction(level, W) for level in levels],
+        "largest": Fraction(levels[-1], W),
+        "signed": -min((errors for _, errors in met), default=W),
+    }
+
+
+def _cells_of_list(places: list[int], reach: int) -> list[int]:
+    """The number of the cell of each place, as in :func:`_cells`."""
+    start, found = places[0], [0]
+    for place in places[1:]:
+        new = place - start > reach
+        start = place if new else start
+        found.append(found[-1] + int(new))
+    return found
 
 
 # ------------------------------------------------------------------------------------------------- invariances
@@ -604,6 +687,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    exact=exact,
     families={
         "four labels in a ball": "four points, four labels, one ball, L = 2; by hand all are equally likely",
         "nearest neighbour": "six points of a line, some in the same place, up to four labels",

@@ -78,7 +78,13 @@ locally Lipschitz networks); convolutional layers, where $`\lVert W\rVert`$ is t
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from itertools import product
+from operator import mul
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -88,6 +94,7 @@ from theorems.expressivity import _networks as networks
 from theorems.generalization import _classifiers as classifiers
 from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem, control, misreading
 from verify.core.arrays import eps, namespace
+from verify.core.formula import as_ball
 from verify.kit.relu import Network
 
 MARGIN = Source(GIRYES2019, "slide 'Input margin bound'", "again on 'GE and weight decay'")
@@ -102,6 +109,8 @@ TIGHT = 1e-9  # the two ends of an exact margin differ by this at most, relative
 TRAINED, ALIGNED, RADIAL, INTERVALS = "trained", "aligned", "one variable", "two intervals"
 ONE, SIZES, THREE = "one hidden layer", "your sizes", "three hidden layers"
 WORK = 6_000_000  # neurons times inputs times regions: about half a minute
+EXACT_UNITS = 8  # up to which all activation patterns are gone through in exact arithmetic
+HALVINGS = 5  # of each sector of the plane
 LISTED = 12  # points of the user's data that are written out
 SHOWN = 6  # inputs up to which the nearest points are
 DRAWN = 8  # points whose margins are drawn
@@ -304,6 +313,141 @@ def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """Some inputs negated."""
     s = draw.shared.sign(x["x"].shape[-1])
     return {**x, "W1": x["W1"] * s[:, None, :], "x": x["x"] * s, "data": x["data"] * s[:, None, :]}
+
+
+# ------------------------------------------------------------------------------------------- exact arithmetic
+
+
+def exact(p: Params, x: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A network of few units and at most three inputs in rationals, with norms as balls.
+
+    The strict margin is at most the distance of a rational point that is misclassified by tau or more. The Jacobian's
+    supremum on the ball is at most its maximum over all patterns of the units. The other ends of the two are what the
+    theorem says; they refute nothing. At a kink every adjacent pattern counts.
+    """
+    from verify.kit import exact as q
+
+    depth = sum(name.startswith("W") for name in x)
+    layers = [(x[f"W{k}"], x[f"b{k}"]) for k in range(1, depth + 1)]
+    point, units = x["x"], sum(len(b) for _, b in layers)
+    if len(point) > 3 or units > EXACT_UNITS:
+        raise ValueError(f"only for at most three inputs and {EXACT_UNITS} units, not {len(point)} and {units}")
+    f = _forward(layers, x["V"], x["c"], point)[0]
+    y = f.index(max(f))
+    m = min(f[y] - f[j] for j in range(len(f)) if j != y)
+    z = _misclassified(layers, x, y, Fraction(p.tau))
+    strict = q.norm2(q.plus(z, point, -1))
+
+    def slope(J: Any) -> Any:
+        return _largest(q.norm2(q.plus(J[y], J[j], -1)) for j in range(len(J)) if j != y)
+
+    def over(patterns: Any, norm: Any) -> Any:
+        return _largest(norm(_jacobian(layers, x["V"], pattern)) for pattern in patterns)
+
+    steepest, scaled = over(product((0, 1), repeat=units), q.spectral).upper(), as_ball(m) / as_ball(2).sqrt()
+    bare = not any(v for _, b in [*layers, (None, x["c"])] for v in b)
+    found = {
+        "strict": strict.upper().union((scaled / steepest).lower().min(strict)),
+        "m": m,
+        "jacobian": steepest.union((scaled / strict).lower().min(steepest)),
+        "at_x": over(_forward(layers, x["V"], x["c"], point)[1], slope),
+        "at_data": _largest(over(_forward(layers, x["V"], x["c"], z)[1], q.spectral) for z in x["data"]),
+        "hidden": reduce(mul, (q.spectral(W) for W, _ in layers)),
+        "delta": 0,
+        "misclassified point": z,
+        "its outputs": _forward(layers, x["V"], x["c"], z)[0],
+    }
+    if bare and len(point) == 2:
+        found["radial"] = _radial_ball(layers, x["V"])
+    return {CLEAR: m if m > 0 else -1, PLANE: 0 if "radial" in found else -1}, found
+
+
+def _forward(layers: Any, V: Any, c: Any, z: Any) -> tuple[list[Fraction], list[tuple[int, ...]]]:
+    """The outputs at z, and the activation patterns of the regions that z lies in."""
+    from verify.kit.exact import apply, plus
+
+    h, choices = list(z), []
+    for W, b in layers:
+        before = plus(apply(W, h), b)
+        choices += [(0, 1) if v == 0 else (int(v > 0),) for v in before]
+        h = [max(v, Fraction(0)) for v in before]
+    return plus(apply(V, h), c), list(product(*choices))
+
+
+def _jacobian(layers: Any, V: Any, pattern: tuple[int, ...]) -> list[list[Fraction]]:
+    """The Jacobian where the units of the pattern are on."""
+    from verify.kit import exact as q
+
+    J, first = q.identity(len(layers[0][0][0])), 0
+    for W, b in layers:
+        on = pattern[first : first + len(b)]
+        J = [[keep * v for v in row] for keep, row in zip(on, q.product(W, J), strict=True)]
+        first += len(b)
+    return q.product(V, J)
+
+
+def _largest(balls: Iterable[Any]) -> Any:
+    return reduce(lambda a, b: a.max(b), balls)
+
+
+def _misclassified(layers: Any, x: Mapping[str, Any], y: int, tau: Fraction) -> list[Fraction]:
+    """A rational point near x that the network puts into another class by tau or more: the one with the shortest
+    decimals that is not 2 % farther than the nearest, which is found in floats."""
+    import numpy as np
+
+    from verify.kit.margins import input_margins
+
+    def array(a: Any) -> Any:
+        return np.asarray(a, dtype=float)[None]
+
+    weights, biases = (tuple(array(layer[k]) for layer in layers) for k in (0, 1))
+    network = Network(weights, biases, (array(x["V"]), array(x["c"])))
+    margins = input_margins(network, array([x["x"]]), np.asarray([[y]]), slack=float(tau))
+    near, reach = margins.witness[0, 0], float(margins.upper[0, 0])
+    if not np.isfinite(reach):
+        raise ValueError("no misclassified point is found")
+    start = array(x["x"])[0]
+    for decimals, further in product((1, 2, 3, 6, 9), (0.0, 1e-9, 1e-6, 1e-3, 1e-2)):
+        target = start + (1 + further) * (near - start)
+        z = [Fraction(round(float(v) * 10**decimals), 10**decimals) for v in target]
+        f = _forward(layers, x["V"], x["c"], z)[0]
+        close = float(np.linalg.norm(array(z)[0] - start)) <= 1.02 * reach
+        if close and any(f[y] - f[j] <= -tau for j in range(len(f)) if j != y):
+            return z
+    raise ValueError("no rational point near the boundary is misclassified")
+
+
+def _radial_ball(layers: Any, V: Any) -> Any:
+    """The largest |f(u)|/|u| in the plane without biases, up to 0.06 %.
+
+    The quadrants are cut along the kinks, exactly, and then halved. On a sector where f is linear, with unit rays g, h
+    at an acute angle, u = a g + b h has a + b <= |u|/sqrt(g.h), so |f(u)| <= max(|f(g)|, |f(h)|) |u|/sqrt(g.h).
+    """
+    from verify.kit import exact as q
+
+    axes = [[Fraction(a), Fraction(b)] for a, b in ((1, 0), (0, 1), (-1, 0), (0, -1))]
+    stack = [(axes[k], axes[(k + 1) % 4], HALVINGS) for k in range(4)]
+    attained = best = as_ball(0)
+    while stack:
+        g, h, left = stack.pop()
+        kink, ends = None, [g, h]
+        for W, _ in layers:
+            ends = [q.apply(W, end) for end in ends]
+            kink = next(((abs(b), abs(a)) for a, b in zip(*ends, strict=True) if a * b < 0), None)
+            if kink:
+                break
+            ends = [[max(v, Fraction(0)) for v in end] for end in ends]
+        if kink or left:
+            one, two = kink or (Fraction(1 / math.hypot(*ray)) for ray in (g, h))
+            middle = q.plus([one * v for v in g], h, two)
+            stack += [(g, middle, left - (not kink)), (middle, h, left - (not kink))]
+            continue
+        lengths = [q.norm2(ray) for ray in (g, h)]
+        gains = [q.norm2(q.apply(V, end)) / length for end, length in zip(ends, lengths, strict=True)]
+        cosine = as_ball(q.dot(g, h)) / (lengths[0] * lengths[1])
+        attained = _largest([attained, *gains])
+        best = best.max(_largest(gains) / cosine.sqrt())
+    return attained.union(best)
 
 
 # ------------------------------------------------------------------------------------------- the user's network
@@ -564,6 +708,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    exact=exact,
     answer=answer,
     maps=maps,
     families={

@@ -65,6 +65,7 @@ $`m`$ for Gaussian $`A`$.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -83,6 +84,7 @@ SLIDE = Source(GIRYES2019, "slides 'Inaccurate projection' and 'Theory for IPGD'
 
 RADIUS, LOOSE, PROJECTOR, RANGE = "R = f(Z)", "f(Z) <= R", "P is an orthogonal projector", "PK in K"
 STEP, QUIET, EXACT = "mu <= 2/|A|^2", "no noise", "P = I"
+EXACT_STEPS = 64  # the most that are made in exact arithmetic
 
 
 class Params(Parameters):
@@ -346,6 +348,54 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     return _quantities(x, PM[None], np.stack(iterates)[None], rate, one_sided, shown)
 
 
+def exact(p: Params, x: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An instance with at most three coordinates: rational iterates, and the rate, the noise and c as balls.
+
+    Only the first steps are made, because the denominators grow from one to the next; delta is 0. The step size is
+    admitted where 2 I - mu A^T A is positive semidefinite.
+    """
+    from verify.kit import exact as q
+
+    A, P, Z, E, mu, radius = (x[name] for name in ("A", "P", "Z", "E", "mu", "radius"))
+    if len(Z) > 3:
+        raise ValueError(f"only for at most three dimensions, not {len(Z)}")
+    X = q.plus(q.apply(A, Z), E)
+    one, adjoint = q.identity(len(Z)), q.transpose(A)
+    gram = q.product(adjoint, A)
+    PM = q.product(P, [q.plus(row, g, -mu) for row, g in zip(one, gram, strict=True)])
+    rest = [q.plus(row, projected, -1) for row, projected in zip(one, P, strict=True)]
+    z, errors = [0 * v for v in Z], []
+    for _ in range(min(p.steps, EXACT_STEPS)):
+        step = q.plus(z, q.apply(adjoint, q.plus(X, q.apply(A, z), -1)), mu)
+        z = q.l1_ball(q.apply(P, step), radius)
+        errors.append(q.norm2(q.plus(z, Z, -1)))
+    cone, push = q.descent_cones(Z), [[mu * v] for v in q.apply(P, q.apply(adjoint, E))]
+    size, missed = q.norm2(Z), q.norm2(q.plus(q.l1_ball(q.apply(P, Z), radius), Z, -1))
+    square = q.product(P, P)
+    defects = [max(abs(square[i][j] - P[i][j]), abs(P[i][j] - P[j][i])) for i in range(len(Z)) for j in range(len(Z))]
+    margins = {
+        RADIUS: -abs(radius - q.norm1(Z)),
+        LOOSE: radius - q.norm1(Z),
+        PROJECTOR: -max(defects),
+        RANGE: 1 - max(q.norm1(column) for column in q.transpose(P)),
+        STEP: q.smallest_minor([q.plus([2 * v for v in row], g, -mu) for row, g in zip(one, gram, strict=True)]),
+        QUIET: -q.norm1(E),
+        EXACT: -max(q.norm1(row) for row in rest),
+    }
+    return margins, {
+        "error": errors,
+        "t": list(range(1, len(errors) + 1)),
+        "rho": q.largest_form(q.product(PM, P), cone, cone),
+        "size": size,
+        "c": q.spectral(q.product(PM, rest)),
+        "epsilon": q.norm2(q.apply(rest, Z)) / size,
+        "epsilon_phi": missed / size,
+        "epsilon_abs": missed,
+        "xi": q.largest_form(push, cone, [[(1,)]]),
+        "delta": 0,
+    }
+
+
 def permute(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """The coordinates of the signal in another order."""
     xp = namespace(x["Z"])
@@ -370,6 +420,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    exact=exact,
     families={
         "coordinates": "P keeps q coordinates, Z has one small entry outside them; no noise; three step sizes",
         "coordinates, noisy": "the same with Gaussian noise",

@@ -47,6 +47,7 @@ than $`\ell_1`$ balls and subspaces.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -60,6 +61,7 @@ from verify.kit.projections import l1_ball, l1_ball_reference
 
 BOUND = Formula("rho**t * size + geom(rho, t) * (xi + delta)")
 SLIDE = Source(GIRYES2019, "slide 'Theory for PGD' (Theorem 8)")
+EXACT_STEPS = 64  # the most that are made in exact arithmetic
 
 
 class Params(Parameters):
@@ -313,6 +315,41 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     return _quantities(x, M, np.stack(iterates)[None], cone, rate, p.k)
 
 
+def exact(p: Params, x: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An instance with the l1 norm and at most three coordinates: rational iterates, and rho as a ball.
+
+    Only the first steps are made, because the denominators grow from one to the next; delta is 0.
+    """
+    from verify.kit import exact as q
+
+    if "Q" in x or len(x["Z"]) > 3:
+        raise ValueError("only for the l1 norm in at most three dimensions")
+    A, Z, E, (mu, radius, start) = x["A"], x["Z"], x["E"], (x[name] for name in ("mu", "radius", "start"))
+    X = q.plus(q.apply(A, Z), E)
+    adjoint = q.transpose(A)
+    M = [q.plus(one, row, -mu) for one, row in zip(q.identity(len(Z)), q.product(adjoint, A), strict=True)]
+    cone, push = q.descent_cones(Z), [[mu * v] for v in q.apply(adjoint, E)]
+    z, errors = start, []
+    for _ in range(min(p.steps, EXACT_STEPS)):
+        z = q.l1_ball(q.plus(z, q.apply(adjoint, q.plus(X, q.apply(A, z), -1)), mu), radius)
+        errors.append(q.norm2(q.plus(z, Z, -1)))
+    margins = {
+        "R = f(Z)": -abs(radius - q.norm1(Z)),
+        "f(Z) <= R": radius - q.norm1(Z),
+        "start in K": radius - q.norm1(start),
+        "no noise": -q.norm1(E),
+        "f is the l1 norm": 1,
+    }
+    return margins, {
+        "error": errors,
+        "t": list(range(1, len(errors) + 1)),
+        "rho": q.largest_form(M, cone, cone),
+        "size": q.norm2(q.plus(start, Z, -1)),
+        "xi": q.largest_form(push, cone, [[(1,)]]),
+        "delta": 0,
+    }
+
+
 def permute(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """The coordinates of the signal in another order."""
     order = draw.shared.subset(x["Z"].shape[-1], x["Z"].shape[-1])[0, :]
@@ -345,6 +382,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    exact=exact,
     repair=repair,
     families={
         "random": "Gaussian A, no noise, three step sizes",

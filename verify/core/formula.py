@@ -13,6 +13,7 @@ import ast
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from verify.core.arrays import Array, eps, is_array, namespace
@@ -285,10 +286,8 @@ class Formula:
         return enclose(self._walk(aligned, "enclosure", like), like)
 
     def ball(self, values: Mapping[str, Any]) -> Any:
-        """The ball (python-flint ``arb``) that contains the value; arguments are numbers or balls."""
-        from flint import arb
-
-        return self._walk({name: arb(values[name]) for name in self.names}, "ball", None)
+        """The ball (python-flint ``arb``) that contains the value; arguments are numbers, fractions or balls."""
+        return self._walk({name: as_ball(values[name]) for name in self.names}, "ball", None)
 
     def sympy(self) -> Any:
         """SymPy's expression; every name is a positive symbol."""
@@ -327,6 +326,13 @@ class Formula:
             return getattr(function, mode)(*args)
 
         return visit(self._tree)
+
+
+def as_ball(x: Any) -> Any:
+    """A number, a fraction or a ball as a ball."""
+    from flint import arb, fmpq
+
+    return arb(fmpq(x.numerator, x.denominator)) if isinstance(x, Fraction) else arb(x)
 
 
 def align(values: Mapping[str, Any]) -> dict[str, Any]:

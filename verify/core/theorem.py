@@ -239,6 +239,11 @@ class Theorem:
     ``"lines": [[label, [x, y, x, y, ...]], ...]`` curves (a single point: a mark) drawn over them. ``moves`` are what a
     worst-case search may change beside its generic moves; ``repair(p, x)`` makes instances meet again the hypotheses
     that tie their arrays together (a radius that is a norm, say); ``fixed`` names arrays that the search leaves alone.
+    ``exact(p, x)`` gives for one small instance, nested lists of :class:`fractions.Fraction` without the batch axis,
+    margins and quantities in exact arithmetic: fractions, integers or balls of python-flint that contain the truth,
+    lists of them over the steps. It may leave out what it does not know, and add, under names that no claim uses, what
+    a reader should see; it raises ValueError for an instance that it cannot take. It certifies witnesses (see
+    :func:`verify.engine.witness.certify`).
     ``survivors``: "claim: change" -> why that mutant of the claim is true, so that no run can refute it (see
     :mod:`verify.engine.mutate`).
     """
@@ -254,6 +259,7 @@ class Theorem:
     sources: tuple[Source, ...]
     reference: Callable[[Any, Arrays], dict[str, Any]] | None = None
     advise: Callable[[Any, Arrays], str] | None = None
+    exact: Callable[[Any, Mapping[str, Any]], tuple[dict[str, Any], dict[str, Any]]] | None = None
     answer: Callable[[Any], dict[str, Any]] | None = None
     maps: Callable[[Any], dict[str, dict[str, Any]]] | None = None
     symbols: Mapping[str, tuple[str, str]] = None  # type: ignore[assignment]

@@ -244,6 +244,8 @@ def _witness(
     return {
         **witness,
         "label": label,
+        "shrunk": witness.get("shrunk", False),
+        "certified": witness.get("certified", ""),
         "breaks": BREAKS[claim.relation],
         "measured": f"{name(claim.measured)} = {text.latex_number(measured)}",
         "bound": text.latex_number(bound),
