@@ -655,25 +655,25 @@ class Subdivision:
         signs, ends = self._signs_at(0, self._points.size, 0), edges.ends.all
         sure = self._tally(xp.take(layer.network, self._parent.all)[xp.any(signs == 0, axis=-1)]) == 0
         # The points where lines cross edges.
-        product_ = xp.take(signs, ends[:, 0], axis=0) * xp.take(signs, ends[:, 1], axis=0)
+        across = xp.take(signs, ends[:, 0], axis=0) * xp.take(signs, ends[:, 1], axis=0)
         certain = xp.take(sure, xp.take(layer.network, edges.about.all[:, 0]))
-        edge, neuron = xp.nonzero((product_ < 0) & certain[:, None])
+        edge, neuron = xp.nonzero((across < 0) & certain[:, None])
         lines = layer.of(xp.take(edges.about.all[:, 0], edge), neuron)
         points = _point(_wedge(xp.take(edges.vectors.all, edge, axis=0), lines, 1))
         upright = xp.sign(points[:, 0, 2])
         doubtful = ~(xp.abs(points[:, 0, 2]) > self._guard * points[:, 1, 2])
         points = points * xp.stack([upright, xp.ones_like(upright)], axis=-1)[:, :, None]
-        # Each lies on two polygons, or one at the border; each line has two on a polygon that it crosses: its chord.
+        # Each lies on two polygons, or on one at the border. A line has two of them on a polygon it crosses: its chord.
         face, facet = polygons.pairs()
         order = xp.argsort(facet, stable=True)
         ranked, owner = xp.take(facet, order), xp.take(face, order)
         first = xp.searchsorted(ranked, edge)
         second = xp.minimum(first + 1, self._ints(ranked.shape[0] - 1))
-        two = (xp.take(ranked, second) == edge) & (second > first)
+        inner = (xp.take(ranked, second) == edge) & (second > first)
         number = xp.arange(edge.shape[0], device=self.device)
-        keys = xp.concat([xp.take(owner, first) * neurons + neuron, (xp.take(owner, second) * neurons + neuron)[two]])
+        keys = xp.concat([xp.take(owner, first) * neurons + neuron, (xp.take(owner, second) * neurons + neuron)[inner]])
         order = xp.argsort(keys, stable=True)
-        chord = xp.reshape(xp.take(xp.concat([number, number[two]]), order), (-1, 2))
+        chord = xp.reshape(xp.take(xp.concat([number, number[inner]]), order), (-1, 2))
         keys = xp.take(keys, order)[::2]
         polygon = keys // neurons
         lines = layer.of(xp.take(polygons.about.all[:, 0], polygon), keys % neurons)
@@ -692,15 +692,15 @@ class Subdivision:
         side = sides[0] * sides[1]
         sure = sure & (self._tally(xp.take(network, later)[side == 0]) == 0)
         meet = side < 0
-        one, two_ = earlier[meet], later[meet]
+        first_line, second_line = earlier[meet], later[meet]
         # Where two lines meet in a polygon no third one may pass.
-        if int(xp.sum(xp.take(end, two_) - two_ - 1)) > TRIPLES:
+        if int(xp.sum(xp.take(end, second_line) - second_line - 1)) > TRIPLES:
             return self._tally(of), xp.zeros_like(sure)
-        pair, third = _runs(two_ + 1, xp.take(end, two_))
-        apex = _point(_wedge(xp.take(lines, one, axis=0), xp.take(lines, two_, axis=0), 1))
+        pair, third = _runs(second_line + 1, xp.take(end, second_line))
+        apex = _point(_wedge(xp.take(lines, first_line, axis=0), xp.take(lines, second_line, axis=0), 1))
         value = self._certified(xp.take(lines, third, axis=0), xp.take(apex, pair, axis=0))
         sure = sure & (self._tally(xp.take(network, third)[value == 0]) == 0)
-        return self._tally(of) + self._tally(network) + self._tally(xp.take(network, two_)), sure
+        return self._tally(of) + self._tally(network) + self._tally(xp.take(network, second_line)), sure
 
     def _certified(self, forms: Array, points: Array) -> Array:
         """The signs of forms at points, 0 where they are not certain: (R, 2, d + 1) each -> (R,)."""
