@@ -187,6 +187,13 @@ def test_integers_signs_and_choices_are_even():
     assert abs(chi_square(np.unique(c, return_counts=True)[1])) < 4
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_whole_numbers_are_the_integers_as_floats(dtype):
+    whole, integers = draw(50, dtype).whole(-3, 8, 7), draw(50, dtype).integers(-3, 8, 7)
+    assert whole.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(whole, integers)
+
+
 @given(m=st.integers(1, 12), k=st.integers(1, 12), seed=WORD)
 def test_a_subset_is_the_beginning_of_a_permutation(m, k, seed):
     k = min(k, m)

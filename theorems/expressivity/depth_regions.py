@@ -190,22 +190,17 @@ def _network(draw: Any, p: Params, family: str) -> Network:
     return Network(made.weights, tuple(0 * b for b in made.biases), made.readout)
 
 
-def _whole(draw: Any, low: int, high: int, *shape: int) -> Any:
-    """Whole numbers low, ..., high in the floating dtype of the run."""
-    return draw.xp.astype(draw.integers(low, high + 1, *shape), draw.backend.float)
-
-
 def _random(draw: Any, inputs: int, widths: tuple[int, ...], size: int) -> Network:
     before = (inputs, *widths)
-    weights = tuple(_whole(draw, -size, size, n, m) for n, m in zip(widths, before, strict=False))
-    biases = tuple(_whole(draw, -size, size, n) for n in widths)
-    return Network(weights, biases, (_whole(draw, -size, size, 1, widths[-1]), draw.full(0.0, 1)))
+    weights = tuple(draw.whole(-size, size + 1, n, m) for n, m in zip(widths, before, strict=False))
+    biases = tuple(draw.whole(-size, size + 1, n) for n in widths)
+    return Network(weights, biases, (draw.whole(-size, size + 1, 1, widths[-1]), draw.full(0.0, 1)))
 
 
 def _staircase(draw: Any, depth: int) -> Network:
     """One input and one neuron in each layer: each cuts what the layers before have left, inside the cube."""
-    weights = (_whole(draw, 16, 20, 1, 1), *(_whole(draw, 1, 2, 1, 1) for _ in range(depth - 1)))
-    biases = tuple(-_whole(draw, 1, 3, 1) for _ in range(depth))
+    weights = (draw.whole(16, 21, 1, 1), *(draw.whole(1, 3, 1, 1) for _ in range(depth - 1)))
+    biases = tuple(-draw.whole(1, 4, 1) for _ in range(depth))
     return Network(weights, biases, (draw.full(1.0, 1, 1), draw.full(0.0, 1)))
 
 

@@ -178,7 +178,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         return {**x, "closed": xp.asarray(closed, dtype=xp.int64, device=dev)}
 
     def integers(top: int, *shape: int) -> Any:
-        return xp.astype(draw.integers(-top, top + 1, *shape), dtype)
+        return draw.whole(-top, top + 1, *shape)
 
     if family == "three lines":
         rows = xp.asarray([THREE_LINES], dtype=dtype, device=dev) + draw.coin()[:, None, None] * integers(3, 3, 3)
@@ -206,7 +206,7 @@ def _only(kept: Any, W: Any, b: Any) -> tuple[Any, Any]:
 def _disguise(draw: Any, W: Any, b: Any) -> dict[str, Any]:
     """The same arrangement moved by a vector of integers, each unit times a small integer."""
     xp = draw.xp
-    shift = xp.astype(draw.integers(-3, 4, W.shape[-1], 1), W.dtype)
+    shift = draw.whole(-3, 4, W.shape[-1], 1)
     factor = draw.choose((-3, -2, -1, 1, 2, 3), W.shape[1])
     return {"W": factor[..., None] * W, "b": factor * (b + xp.matmul(W, shift)[..., 0])}
 

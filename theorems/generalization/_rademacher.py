@@ -52,7 +52,7 @@ def points(draw: Any, p: Params, family: str) -> dict[str, Any]:
         W = xp.round(W * (SCALE * (1 - 2**-8))) / SCALE
         return instance(draw, x, 2.0, xi=xi, W=W)
     if family in (ONE_POINT, ONE_POINT_DEEP):
-        x = xp.astype(draw.integers(1, 10, 1, 2), draw.backend.float)
+        x = draw.whole(1, 10, 1, 2)
         return instance(draw, x, 2.0 if family == ONE_POINT else 6.0)
     if family == TRIPLE:
         x = draw.backend.asarray([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
@@ -82,7 +82,7 @@ def instance(draw: Any, x: Any, depth: float, **arrays: Any) -> dict[str, Any]:
     W = arrays.get("W", draw.full(0.0, 1, D))
     plain = {
         "d": draw.full(depth),
-        "width": draw.xp.astype(draw.integers(2, 17), draw.backend.float),
+        "width": draw.whole(2, 17),
         "w": draw.full(0.0, W.shape[1]),
         "count": draw.full(1.0, m),
         "xi": draw.sign(m),

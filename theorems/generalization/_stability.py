@@ -266,11 +266,6 @@ def turned(draw: Any, x: Any) -> Any:
     return draw.xp.concat([x[:, :-1, :], last[:, None, :]], axis=1)
 
 
-def whole(draw: Any, low: int, high: int, *shape: int) -> Any:
-    """Whole numbers low, ..., high as floats."""
-    return draw.xp.astype(draw.integers(low, high + 1, *shape), draw.backend.float)
-
-
 def instance(draw: Any, **arrays: Any) -> dict[str, Any]:
     """An instance; what is not named is at its plainest: h = 1, no ridge, no ball, w_0 = 0, two equally likely
     examples in the population."""
@@ -279,6 +274,15 @@ def instance(draw: Any, **arrays: Any) -> dict[str, Any]:
     return {**plain, "start": draw.full(0.0, arrays["x"].shape[-1]), **arrays}
 
 
+MEASURED = {  # symbols of what measure() returns
+    "params": (r"\mathbb E\lVert w_T-w'_T\rVert", "mean distance of the weights"),
+    "losses": (r"\max_z\mathbb E\lvert f(w_T;z)-f(w'_T;z)\rvert", "mean difference of the losses"),
+    "gap": (r"\lvert\mathbb E[R-R_S]\rvert", "generalisation gap for a law of two examples"),
+}
+ROUNDING = {
+    "tau": (r"\tau", "what rounding can add to a distance"),
+    "tau_loss": (r"\tau_f", "what rounding can add to a difference of losses"),
+}
 FIXED = ("kind", "copies", "mu", "radius")  # what a worst-case search leaves alone
 
 
@@ -307,7 +311,7 @@ def first_steps(draw: Any, alpha: Any, steps: int, low: int) -> Any:
     """Steps of size alpha (B,), of which by a coin all or only some first ones are made, ``low`` at least: (B, T)."""
     xp = draw.xp
     free = draw.coin()
-    made = free * whole(draw, min(low, steps), steps) + (1 - free) * min(low, steps)
+    made = free * draw.whole(min(low, steps), steps + 1) + (1 - free) * min(low, steps)
     place = xp.astype(xp.arange(steps, device=draw.backend.device), draw.backend.float)
     return xp.where(place[None, :] < made[:, None], alpha[:, None], draw.full(0.0, steps))
 

@@ -92,7 +92,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         return classifiers.named(network, data[:, 0, :])
     if family == "whole numbers":
         network = networks.random_network(draw, 2, 1, 4, (2, 5), full=True, outputs=2)
-        x, z = (draw.xp.astype(draw.integers(-3, 4, 2), draw.backend.float) for _ in range(2))
+        x, z = (draw.whole(-3, 4, 2) for _ in range(2))
         return classifiers.named(classifiers.opposed(network, x, z), x)
     if family == "a kink on the way":
         return _kink(draw)

@@ -75,17 +75,17 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         places = xp.arange(CELLS[-1], device=draw.backend.device)[None, :]
         return {
             "weights": xp.astype(places < K[:, None], dtype),
-            "n": xp.astype(draw.integers(DRAWS.start, DRAWS.stop), dtype),
+            "n": draw.whole(DRAWS.start, DRAWS.stop),
         }
     K = int(family.removeprefix("K = "))
-    ones, heavy = draw.full(1.0, K), xp.astype(draw.integers(2, 10), dtype)
+    ones, heavy = draw.full(1.0, K), draw.whole(2, 10)
     steps = xp.arange(K, 0, -1, dtype=dtype, device=draw.backend.device)[None, :]
-    laws = (ones, xp.where(steps == K, heavy[:, None], ones), steps * ones, xp.astype(draw.integers(1, 10, K), dtype))
+    laws = (ones, xp.where(steps == K, heavy[:, None], ones), steps * ones, draw.whole(1, 10, K))
     which = draw.integers(0, len(laws))[:, None]
     weights = laws[0]
     for number, law in enumerate(laws):
         weights = xp.where(which == number, law, weights)
-    return {"weights": weights, "n": xp.astype(draw.integers(1, most_draws(K, p) + 1), dtype)}
+    return {"weights": weights, "n": draw.whole(1, most_draws(K, p) + 1)}
 
 
 def most_draws(K: int, p: Params) -> int:

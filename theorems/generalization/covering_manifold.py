@@ -97,32 +97,29 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         radius = xp.where(draw.coin() > 0, draw.choose(RADII), draw.uniform(low=0.3, high=2.2))
         return {"radius": radius, "corners": draw.full(float(p.corners))}
 
-    def integers(low: int, high: int, *shape: int) -> Any:
-        return xp.astype(draw.integers(low, high, *shape), dtype)
-
     zero = draw.full(0.0)
     if family == "plane":
         inside = xp.asarray([[1.0] * p.points + [0.0] * p.centres], dtype=dtype, device=dev)
-        points = integers(0, 7, p.points + p.centres, 2)
-        return {"points": points, "inside": inside, "square": integers(1, 13), "side": zero, "ball": zero}
+        points = draw.whole(0, 7, p.points + p.centres, 2)
+        return {"points": points, "inside": inside, "square": draw.whole(1, 13), "side": zero, "ball": zero}
     if family == "around a centre":
         cross = xp.asarray([[[1.0, 0], [-1, 0], [0, 1], [0, -1], [0, 0]]], dtype=dtype, device=dev)
-        points = cross * (1 + draw.coin() * integers(1, 4))[:, None, None]
+        points = cross * (1 + draw.coin() * draw.whole(1, 4))[:, None, None]
         square = xp.sum(points[:, 0, :] ** 2, axis=-1)
         inside = xp.asarray([[1.0, 1, 1, 1, 0]], dtype=dtype, device=dev)
         return {"points": points, "inside": inside, "square": square, "side": zero, "ball": zero}
     if family == "balls":
-        R = integers(2, p.ball + 1)
+        R = draw.whole(2, p.ball + 1)
         grid = _grid(-p.ball, p.ball)
         square = xp.floor(1 + draw.uniform() * R**2)
         points = xp.asarray([grid], dtype=dtype, device=dev)
         within = xp.sum(points**2, axis=-1) <= (R**2)[:, None]
         return {"points": xp.where(within[..., None], points, 0 * points), "inside": draw.full(1.0, len(grid)),
                 "square": square, "side": zero, "ball": R}  # fmt: skip
-    n = integers(3, p.torus + 1)
+    n = draw.whole(3, p.torus + 1)
     points = xp.asarray([_grid(0, p.torus - 1)], dtype=dtype, device=dev)
     within = xp.max(points, axis=-1) < n[:, None]
-    h = integers(1, 3) * xp.astype(n >= 5, dtype)
+    h = draw.whole(1, 3) * xp.astype(n >= 5, dtype)
     h = xp.where(n >= 5, h, zero + 1)
     return {"points": xp.where(within[..., None], points, 0 * points), "inside": draw.full(1.0, p.torus**2),
             "square": h**2, "side": n, "ball": zero}  # fmt: skip

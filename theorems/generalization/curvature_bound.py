@@ -70,7 +70,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     if family == "flat":
         # z = (a u_1^2 / 2, 0) in the plane: every set z_1 = const is a line.
         a = draw.choose((0.5, 1.0, 2.0))
-        x = xp.astype(draw.integers(1, 4, 2), a.dtype)
+        x = draw.whole(1, 4, 2)
         entry = xp.asarray([[1.0, 0.0], [0.0, 0.0]], dtype=a.dtype, device=a.device)
         H = a[:, None, None, None] * entry[:, 0][None, :, None, None] * entry[None, None, :, :]
         return {"J": xp.sum(H * x[:, None, None, :], axis=-1), "H": H, "x": x}

@@ -146,7 +146,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     classes = draw.integers(2, 5)
     gaps = draw.integers(0 if family == "nearest neighbour" else 1, 5, p.points)
     labels = draw.integers(0, 840, p.points) % classes[:, None]  # 840 is a multiple of 2, 3 and 4
-    weights = draw.xp.astype(draw.integers(1, 6, p.points), draw.backend.float)
+    weights = draw.whole(1, 6, p.points)
     return _space(draw, gaps, labels, weights, draw.integers(1, 7), draw.integers(1, p.most + 1), classes, learner)
 
 

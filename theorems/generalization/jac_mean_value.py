@@ -88,7 +88,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         }
     network = networks.random_network(draw, 2, 1 if family == "whole numbers" else 2, 3, (2,), outputs=2)
     x = networks.named(network)
-    start, end = (draw.xp.astype(draw.integers(-3, 4, 2), draw.backend.float) for _ in range(2))
+    start, end = (draw.whole(-3, 4, 2) for _ in range(2))
     if family == "inside a kink":
         xp, step = draw.xp, end - start
         across = xp.stack([-step[:, 1], step[:, 0]], axis=-1)

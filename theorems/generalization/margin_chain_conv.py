@@ -123,7 +123,7 @@ def _random(draw: Any, p: Params, family: str) -> dict[str, Any]:
     if family == "differences":
         inputs, outputs, sides = 1, 1, (5,)
         pair = xp.asarray([[[[1.0, -1.0]]]], dtype=kernel.dtype, device=kernel.device)
-        kernel = pair + draw.coin()[:, None, None, None] * xp.astype(draw.integers(-1, 2, 1, 1, 2), kernel.dtype)
+        kernel = pair + draw.coin()[:, None, None, None] * draw.whole(-1, 2, 1, 1, 2)
     pooled = outputs * math.prod((side - window) // stride + 1 for side in sides)
     x = {
         "kernel": kernel,

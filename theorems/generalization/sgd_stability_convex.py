@@ -103,7 +103,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
             copies=draw.choose((1.0, 3.0), 1) if family == STEEP else draw.choose((7.0, 9.0), 1),
             alpha=stability.first_steps(draw, draw.full(1.0), p.steps, 2),
         )
-    copies = stability.whole(draw, 1, 3, 2)
+    copies = draw.whole(1, 4, 2)
     if family == TURNED:
         rest = draw.choose((-0.5, 0.0, 0.5), 2, p.d) / max(1.0, 0.5 * p.d**0.5)
         first = xp.concat([draw.full(1.0, 1, 1), draw.full(0.0, 1, p.d - 1)], axis=-1)
@@ -280,9 +280,7 @@ THEOREM = Theorem(
         Source(OURS, "sharpness in the step, and the bound without smoothness, above"),
     ),
     symbols={
-        "params": (r"\mathbb E\lVert w_T-w'_T\rVert", "mean distance of the weights"),
-        "losses": (r"\max_z\mathbb E\lvert f(w_T;z)-f(w'_T;z)\rvert", "mean difference of the losses"),
-        "gap": (r"\lvert\mathbb E[R-R_S]\rvert", "generalisation gap for a law of two examples"),
+        **stability.MEASURED,
         "params_about": (r"\mathbb E\lVert w_T-w'_T\rVert", "the same within what rounding can do"),
         "losses_about": (r"\max_z\mathbb E\lvert f(w_T;z)-f(w'_T;z)\rvert", "the same within what rounding can do"),
         "gap_about": (r"\lvert\mathbb E[R-R_S]\rvert", "the same within what rounding can do"),
@@ -292,8 +290,7 @@ THEOREM = Theorem(
         "squares": (r"\sum_t\alpha_t^2", "sum of their squares"),
         "reach": (r"\beta\max_t\alpha_t", "the longest step against the smoothness"),
         "q": ("q", "chance of the first of the two examples"),
-        "tau": (r"\tau", "what rounding can add to a distance"),
-        "tau_loss": (r"\tau_f", "what rounding can add to a difference of losses"),
+        **stability.ROUNDING,
     },
     figures=(
         Figure(

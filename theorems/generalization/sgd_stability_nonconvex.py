@@ -108,7 +108,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         x=stability.turned(draw, x),
         y=y if family == COSINE else 0.5 * y,
         kind=draw.full(stability.COSINE if family == COSINE else stability.SIGMOID),
-        copies=stability.whole(draw, 1, 3, 2),
+        copies=draw.whole(1, 4, 2),
         q=draw.uniform(low=0.1, high=0.9),
         start=draw.normal(p.d) * draw.coin()[:, None],
     )
@@ -232,9 +232,7 @@ THEOREM = Theorem(
         Source(OURS, "the step between whole numbers t_0, above"),
     ),
     symbols={
-        "params": (r"\mathbb E\lVert w_T-w'_T\rVert", "mean distance of the weights"),
-        "losses": (r"\max_z\mathbb E\lvert f(w_T;z)-f(w'_T;z)\rvert", "mean difference of the losses"),
-        "gap": (r"\lvert\mathbb E[R-R_S]\rvert", "generalisation gap for a law of two examples"),
+        **stability.MEASURED,
         "L": ("L", "Lipschitz constant of the losses"),
         "beta": (r"\beta", "smoothness of the losses"),
         "c": ("c", r"the largest of t times the t-th step"),
@@ -245,8 +243,7 @@ THEOREM = Theorem(
         "grown": ("g_0", "the recursion from the first step on"),
         "tails": ("g_{t_0}", "the recursion from the step after t_0 on"),
         "t0": ("t_0", "steps in which the replaced example is not met"),
-        "tau": (r"\tau", "what rounding can add to a distance"),
-        "tau_loss": (r"\tau_f", "what rounding can add to a difference of losses"),
+        **stability.ROUNDING,
     },
     figures=(
         Figure(

@@ -94,7 +94,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
             mu=draw.full(0.5),
             radius=draw.full(2.0),
         )
-    copies = stability.whole(draw, 1, 3, 2)
+    copies = draw.whole(1, 4, 2)
     if family in (TURNED, SMALL_BALL):
         rest = draw.choose((-0.25, 0.0, 0.25), 2, p.d) / max(1.0, 0.25 * p.d**0.5)
         first = xp.concat([draw.full(1.0, 1, 1), draw.full(0.0, 1, p.d - 1)], axis=-1)
@@ -274,9 +274,7 @@ THEOREM = Theorem(
         Source(OURS, "the step up to 2/(beta+mu) and the constant G, above"),
     ),
     symbols={
-        "params": (r"\mathbb E\lVert w_T-w'_T\rVert", "mean distance of the weights"),
-        "losses": (r"\max_z\mathbb E\lvert f(w_T;z)-f(w'_T;z)\rvert", "mean difference of the losses"),
-        "gap": (r"\lvert\mathbb E[R-R_S]\rvert", "generalisation gap for a law of two examples"),
+        **stability.MEASURED,
         "params_about": (r"\mathbb E\lVert w_T-w'_T\rVert", "the same within what rounding can do"),
         "L": ("L", "Lipschitz constant of the losses in the ball"),
         "G": ("G", "Lipschitz constant without the ridge"),
@@ -286,8 +284,7 @@ THEOREM = Theorem(
         "rho": (r"1-\alpha\mu", "contraction"),
         "rho_beta": (r"\lvert1-\alpha\beta\rvert", "contraction where the losses are steepest"),
         "T": ("T", "number of steps"),
-        "tau": (r"\tau", "what rounding can add to a distance"),
-        "tau_loss": (r"\tau_f", "what rounding can add to a difference of losses"),
+        **stability.ROUNDING,
     },
     figures=(
         Figure(

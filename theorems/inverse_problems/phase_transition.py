@@ -101,7 +101,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         d, k = p.large_d, min(p.large_k, p.large_d - 1)
     elif family != ALMOST_ALL:
         k = max(1, int(SHARES[family] * d))
-    m = draw.full(-1.0) if family in (LARGE, ALMOST_ALL) else draw.xp.astype(draw.integers(0, d), draw.backend.float)
+    m = draw.full(-1.0) if family in (LARGE, ALMOST_ALL) else draw.whole(0, d)
     signs = draw.backend.asarray([[1.0] * k + [0.0] * (d - k)])
     return {"A": draw.normal(d, d), "signs": signs, "g": draw.normal(VECTORS, d), "m": m}
 

@@ -142,6 +142,10 @@ class Draw:
         xp = self.xp
         return low + xp.astype(xp.floor(self._float64(shape) * float(high - low)), xp.int64)
 
+    def whole(self, low: int, high: int, *shape: int) -> Array:
+        """The same numbers as :meth:`integers`, low, ..., high - 1, in the floating dtype of the run."""
+        return self.xp.astype(self.integers(low, high, *shape), self.backend.float)
+
     def sign(self, *shape: int) -> Array:
         """-1 or 1, each with probability 1/2."""
         xp = self.xp
@@ -151,7 +155,7 @@ class Draw:
     def coin(self) -> Array:
         """0 or 1, each with probability 1/2, as a float: (B,). A family aimed at one instance made by hand adds a coin
         times something random to it, so that half of its draws are the instance itself."""
-        return self.xp.astype(self.integers(0, 2), self.backend.float)
+        return self.whole(0, 2)
 
     def choose(self, values: tuple[float, ...], *shape: int) -> Array:
         """One of the numbers ``values`` with equal probability."""

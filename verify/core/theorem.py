@@ -137,6 +137,16 @@ class Claim:
     holds_when: str = ""
     source: Source | None = None
 
+    @property
+    def is_equality(self) -> bool:
+        """Whether it says that two numbers are equal; its ratio is then a relative defect."""
+        return self.relation == "==" or isinstance(self.kind, Identity)
+
+    @property
+    def is_refuted_by_one(self) -> bool:
+        """Whether one instance can refute it: it is of no statistics and asks for no existence."""
+        return isinstance(self.kind, Every | Identity | Count)
+
 
 def control(
     name: str,
@@ -278,11 +288,17 @@ class Theorem:
         for field in ("symbols", "invariances", "shares", "survivors"):
             if getattr(self, field) is None:
                 object.__setattr__(self, field, {})
+        object.__setattr__(self, "shares", {family: self.shares.get(family, 1.0) for family in self.families})
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             raise ValueError(f"theorem name {self.name!r}: use lower-case letters, digits and _")
         names = [c.name for c in self.claims]
         if repeated := {n for n in names if names.count(n) > 1}:
             raise ValueError(f"theorem {self.name}: claim names repeated: {', '.join(sorted(repeated))}")
+
+    def counts(self, total: int) -> dict[str, int]:
+        """How many of ``total`` instances each family gets by its share, one at least."""
+        every = sum(self.shares.values())
+        return {family: max(1, round(total * share / every)) for family, share in self.shares.items()}
 
     @property
     def docstring(self) -> str:

@@ -67,8 +67,8 @@ def plan(theorem: Theorem, settings: Settings) -> Iterator[tuple[str, int, int]]
     With a budget and no number of instances the plan has no end."""
     endless = settings.budget is not None and settings.instances is None
     total = settings.instances or theorem.instances
-    shares = {family: theorem.shares.get(family, 1.0) for family in theorem.families}
-    counts = {f: math.inf if endless else max(1, round(total * s / sum(shares.values()))) for f, s in shares.items()}
+    shares = theorem.shares
+    counts = dict.fromkeys(shares, math.inf) if endless else theorem.counts(total)
     size = settings.batch or theorem.batch
     starts = dict.fromkeys(shares, 0)
     while waiting := [f for f in shares if starts[f] < counts[f]]:

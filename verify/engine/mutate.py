@@ -23,11 +23,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from verify.core.arrays import Backend, to_numpy
-from verify.core.theorem import Claim, Comparison, Count, Existence, Identity, Parameters, Probability, Rate, Theorem
+from verify.core.theorem import Claim, Comparison, Count, Existence, Parameters, Probability, Rate, Relation, Theorem
 from verify.engine import trial, verdict
 from verify.engine.evidence import Tally
 
-FLIPPED = {"<=": ">=", ">=": "<="}
+FLIPPED: dict[Relation, Relation] = {"<=": ">=", ">=": "<="}
 INSTANCES = 256  # of each family, at most
 ROUNDING = "differs from the claim in terms for rounding alone"
 
@@ -61,9 +61,8 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
     tallies: list[dict[str, Tally]] = [{} for _ in mutants]
     generous, freed, senseless = [True] * len(mutants), [False] * len(mutants), set()
     alike, small = [True] * len(mutants), _rounding(theorem)
-    counts = {f: max(1, round(theorem.instances * s / _shares(theorem))) for f, s in _by_family(theorem).items()}
     with np.errstate(all="ignore"):
-        for family, count in counts.items():
+        for family, count in theorem.counts(theorem.instances).items():
             for start in range(0, min(count, INSTANCES), theorem.batch):
                 stop = min(start + theorem.batch, count, INSTANCES)
                 draw = trial.draw_for(theorem, p, family, start, stop, seed, chosen)
@@ -117,17 +116,9 @@ def _alike(mutant: Claim, claim: Claim, p: Parameters, sharp: Mapping[str, Any])
     import numpy as np
 
     values = trial.values_of(p, sharp)
-    one, other = (to_numpy(trial._sides(c, values)[1].value) for c in (mutant, claim))
+    one, other = (to_numpy(trial.sides(c, values)[1].value) for c in (mutant, claim))
     one, other = (b.reshape(b.shape[0], -1) for b in (one, other))
     return bool(np.allclose(one, other, rtol=1e-12, atol=0, equal_nan=True))
-
-
-def _by_family(theorem: Theorem) -> dict[str, float]:
-    return {family: theorem.shares.get(family, 1.0) for family in theorem.families}
-
-
-def _shares(theorem: Theorem) -> float:
-    return sum(_by_family(theorem).values())
 
 
 def _mutants(claim: Claim) -> Iterator[tuple[str, Claim]]:
@@ -135,7 +126,7 @@ def _mutants(claim: Claim) -> Iterator[tuple[str, Claim]]:
     for what, bound in claim.bound.variants(whole_numbers=isinstance(claim.kind, Count)):
         yield what, replace(claim, bound=bound)
     if claim.relation in FLIPPED and not isinstance(claim.kind, Existence | Comparison):
-        yield "the relation turned round", replace(claim, relation=FLIPPED[claim.relation])  # type: ignore[arg-type]
+        yield "the relation turned round", replace(claim, relation=FLIPPED[claim.relation])
     for name in claim.given:
         yield f"without {name!r}", replace(claim, given=tuple(n for n in claim.given if n != name))
     if isinstance(claim.kind, Probability):
@@ -147,7 +138,7 @@ def _mutants(claim: Claim) -> Iterator[tuple[str, Claim]]:
 
 def _decide(claim: Claim, p: Parameters, margins: Mapping[str, Any], quantities: Mapping[str, Any]) -> tuple[Any, Any]:
     """The outcomes of a batch, and the best values of its bound (B, ...)."""
-    _, bound = trial._sides(claim, trial.values_of(p, quantities))
+    _, bound = trial.sides(claim, trial.values_of(p, quantities))
     return trial.outcomes(claim, p, margins, quantities), to_numpy(bound.value)
 
 
@@ -155,7 +146,7 @@ def _at_least_as_generous(claim: Claim, bound: Any, before: Any, eligible: Any) 
     """Whether whatever meets the claim meets the mutant, as far as these instances show."""
     import numpy as np
 
-    if claim.relation == "==" or isinstance(claim.kind, Identity | Rate):
+    if claim.is_equality or isinstance(claim.kind, Rate):
         return False
     new, old = (
         np.reshape(np.broadcast_to(b, (len(eligible), *b.shape[1:])), (len(eligible), -1)) for b in (bound, before)

@@ -20,7 +20,7 @@ from typing import Any
 
 from verify.core.arrays import Array, Backend, namespace, to_numpy
 from verify.core.streams import Draw, tag
-from verify.core.theorem import Claim, Count, Every, Identity, Move, Parameters, Theorem
+from verify.core.theorem import Claim, Move, Parameters, Theorem
 from verify.engine import trial
 
 MEMBERS = 128  # of a population
@@ -30,9 +30,6 @@ RESTART = 30  # generations between restarts
 STAGNATION = 400  # generations without progress after which the search stops
 PROGRESS = 1e-7  # relative; less is none
 FAR = 1e6  # how many times larger than the largest entry drawn an entry may become: ratios often do not see a scale
-
-
-SEARCHED = (Every, Identity, Count)  # the kinds of claim that one instance can refute
 
 
 @dataclass
@@ -66,7 +63,7 @@ def worst(
 ) -> list[Search]:
     """A search for every claim that is expected to hold and can be refuted by one instance, from every family: the best
     of the families for each claim. What one search leaves of its share of the time goes to the others."""
-    claims = [c for c in theorem.claims if c.expects == "holds" and isinstance(c.kind, SEARCHED)]
+    claims = [c for c in theorem.claims if c.expects == "holds" and c.is_refuted_by_one]
     deadline = time.monotonic() + seconds
     left, found = len(claims) * len(theorem.families), []
     for claim in claims:
@@ -140,7 +137,7 @@ def search(
 
 def _tight(claim: Claim, ratio: float) -> bool:
     """A bound attained to rounding: nothing is left to climb."""
-    return claim.relation != "==" and not isinstance(claim.kind, Identity) and abs(ratio - 1) < 1e-12
+    return not claim.is_equality and abs(ratio - 1) < 1e-12
 
 
 def _eligible(theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any]) -> Any:
@@ -226,7 +223,7 @@ def _moved(
     """The population changed by one move. A generic one changes one array, or, every third time, all of them."""
     if isinstance(move, Move):
         return {**x, **move.apply(draw, dict(x), step)}
-    turn = generation // (len(GENERIC) or 1)
+    turn = generation // len(GENERIC)
     names = movable if turn % 3 == 2 else [movable[turn % len(movable)]]
     return {**x, **{name: move.apply(draw, x[name], step) for name in names}}
 

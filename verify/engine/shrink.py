@@ -27,7 +27,7 @@ from functools import lru_cache
 from typing import Any
 
 from verify.core.arrays import Backend, to_numpy
-from verify.core.theorem import Claim, Count, Every, Identity, Parameters, Theorem
+from verify.core.theorem import Claim, Parameters, Theorem
 from verify.engine import trial, witness
 
 DENOMINATORS = (1, 2, 3, 4, 5, 8, 10, 12, 16, 20, 25, 50, 100)
@@ -121,9 +121,7 @@ class _Search:
         hold it does not violate."""
         self.ties = self.theorem.repair is not None and self._tied(self.x) is self.x
         self.others = [
-            c
-            for c in self.theorem.claims
-            if c.expects == "holds" and c is not self.claim and isinstance(c.kind, Every | Identity | Count)
+            c for c in self.theorem.claims if c.expects == "holds" and c is not self.claim and c.is_refuted_by_one
         ]
         decided = self._outcomes(self.x, [self.claim, *self.others])
         if decided is None:

@@ -69,11 +69,11 @@ def outcomes(claim: Claim, p: Parameters, margins: Mapping[str, Array], quantiti
     for needed, there in (((claim.measured, *claim.bound.names), values), (claim.given, margins)):
         if absent := [n for n in needed if n not in there]:
             raise TrialError(f"claim {claim.name!r} uses {', '.join(absent)}; there are {', '.join(there)}")
-    measured, bound = _sides(claim, values)
+    measured, bound = sides(claim, values)
     xp = namespace(measured.value)
     size = measured.value.shape[0]
 
-    if isinstance(claim.kind, Identity) or claim.relation == "==":
+    if claim.is_equality:
         holds, violated, ratio = _agreement(claim, measured, bound)
     else:
         small, large = (measured, bound) if claim.relation == "<=" else (bound, measured)
@@ -137,7 +137,7 @@ def _integral(x: Any) -> bool:
     return namespace(x).isdtype(x.dtype, "integral")
 
 
-def _sides(claim: Claim, values: Mapping[str, Any]) -> tuple[Enclosure, Enclosure]:
+def sides(claim: Claim, values: Mapping[str, Any]) -> tuple[Enclosure, Enclosure]:
     """The measured quantity and the bound as floating enclosures of one shape, batch axis first.
 
     A bound is evaluated in outward rounding, so its own arithmetic can neither make nor hide a violation.
@@ -341,7 +341,7 @@ def _curves(
     values = values_of(p, quantities)
     record: dict[str, Any] = {"ratio": float(ratio[best]), "instance": start + best, "measured": {}, "bound": {}}
     for name in claims:
-        for side, full in zip(("measured", "bound"), _sides(theorem.claim(name), values), strict=True):
+        for side, full in zip(("measured", "bound"), sides(theorem.claim(name), values), strict=True):
             record[side][name] = [float(v) for v in to_numpy(full.value)[best].reshape(-1)[:CURVE_STEPS]]
         record["steps"] = list(range(1, len(record["measured"][name]) + 1))
     return record

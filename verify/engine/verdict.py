@@ -102,8 +102,8 @@ def _count(claim: Claim, tallies: Mapping[str, Tally], alpha: float) -> _Finding
 def _sharpness(claim: Claim, ratio: float, violated: bool) -> tuple[dict[str, float], str, str]:
     """The power of a claim on every instance; the largest ratio in words; what would have been noticed in words."""
     if math.isnan(ratio):
-        return {"defect" if _equality(claim) else "constant": ratio}, "", ""
-    if _equality(claim):
+        return {"defect" if claim.is_equality else "constant": ratio}, "", ""
+    if claim.is_equality:
         return {"defect": ratio}, f"; largest relative defect {_up(ratio)}", ""
     seen = f"; largest ratio {_down(ratio)}"
     # A ratio on the other side of 1 than the outcome, or below 0, comes from negative values: no constant follows.
@@ -112,10 +112,6 @@ def _sharpness(claim: Claim, ratio: float, violated: bool) -> tuple[dict[str, fl
     if claim.relation == ">=":
         return {"constant": 1 / ratio}, seen, f"; a constant above {_up(1 / ratio)} would have been noticed"
     return {"constant": ratio}, seen, f"; a constant below {_down(ratio)} would have been noticed"
-
-
-def _equality(claim: Claim) -> bool:
-    return isinstance(claim.kind, Identity) or claim.relation == "=="
 
 
 def _existence(claim: Claim, tallies: Mapping[str, Tally], alpha: float) -> _Finding:

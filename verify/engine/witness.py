@@ -21,7 +21,7 @@ from typing import Any
 from verify.core.arrays import Backend
 from verify.core.enclosure import Enclosure
 from verify.core.formula import as_ball
-from verify.core.theorem import Claim, Count, Every, Identity, Parameters, Theorem
+from verify.core.theorem import Claim, Parameters, Theorem
 from verify.engine import catalogue
 from verify.engine.evidence import SMALL, Tally
 from verify.engine.trial import Outcomes, draw_for, outcomes, values_of, written_length
@@ -341,7 +341,7 @@ def certify(theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any])
 
     if theorem.exact is None:
         raise NotCertified("the theorem has no exact arithmetic")
-    if not isinstance(claim.kind, Every | Count | Identity):
+    if not claim.is_refuted_by_one:
         raise NotCertified("a claim of this kind is not decided by one instance")
     with ctx.workprec(BITS):
         try:
@@ -370,7 +370,7 @@ def _decided(
     if absent := [name for name in used if name not in found]:
         raise NotCertified(f"exact arithmetic does not give {', '.join(absent)}")
     lengths = {len(found[name]) for name in used if isinstance(found[name], list)}
-    equal = claim.relation == "==" or isinstance(claim.kind, Identity)
+    equal = claim.is_equality
     words = "|measured - bound|" if equal else "measured - bound" if claim.relation == "<=" else "bound - measured"
     best: tuple[Fraction, int] | None = None
     for step in range(min(lengths, default=1)):
