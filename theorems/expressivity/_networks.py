@@ -173,6 +173,27 @@ def moved(draw: Draw, network: Network) -> Network:
     return Network(weights, (b + xp.matmul(W, v)[..., 0], *network.biases[1:]), network.readout)
 
 
+# ------------------------------------------------------------------------------------------- invariances
+
+
+def mirror(draw: Draw, x: dict[str, Array]) -> dict[str, Array]:
+    """All inputs with the other sign."""
+    return {**x, "W1": -x["W1"]}
+
+
+def swap(draw: Draw, x: dict[str, Array]) -> dict[str, Array]:
+    """The neurons of the first layer in the opposite order."""
+    flip = namespace(x["W1"]).flip
+    axes = {"W1": 1, "b1": 1, "W2": 2}
+    return {**x, **{name: flip(x[name], axis=axis) for name, axis in axes.items() if name in x}}
+
+
+def rescale(draw: Draw, x: dict[str, Array]) -> dict[str, Array]:
+    """The first layer twice as large, and the later biases with it."""
+    grown = [name for name in x if name == "W1" or (name[0] == "b" and name[1:].isdigit())]
+    return {**x, **{name: 2 * x[name] for name in grown}}
+
+
 # ------------------------------------------------------------------------------------------- true widths
 
 

@@ -158,11 +158,6 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     return _quantities(x, np.asarray([count_activation(found)]), np.asarray([count_linear(network, found)]))
 
 
-def mirror(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """The line turned round."""
-    return {**x, "W1": -x["W1"]}
-
-
 def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """The line stretched: the input is twice as large."""
     return {**x, "W1": 2 * x["W1"]}
@@ -270,6 +265,6 @@ THEOREM = Theorem(
             y="regions",
         ),
     ),
-    invariances={"mirror": mirror, "rescale": rescale},
+    invariances={"mirror": networks.mirror, "rescale": rescale},
     not_tested=("more than 512 regions",),
 )

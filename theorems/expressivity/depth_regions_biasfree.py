@@ -269,18 +269,6 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     return _quantities(x, counted(network), sliced, np.asarray([first * prod(later)]), np.asarray([best]))
 
 
-def swap(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """The neurons of the first layer in the opposite order."""
-    xp = namespace(x["W1"])
-    later = {"W2": xp.flip(x["W2"], axis=-1)} if "W2" in x else {}
-    return {**x, "W1": xp.flip(x["W1"], axis=1), **later}
-
-
-def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """The first layer twice as large."""
-    return {**x, "W1": 2 * x["W1"]}
-
-
 THEOREM = Theorem(
     "depth_regions_biasfree",
     "Without biases one input has two regions, at every depth",
@@ -398,6 +386,6 @@ THEOREM = Theorem(
             y="regions",
         ),
     ),
-    invariances={"swap neurons": swap, "rescale": rescale},
+    invariances={"swap neurons": networks.swap, "rescale": networks.rescale},
     not_tested=("more than 3 inputs", "more than 12 neurons"),
 )

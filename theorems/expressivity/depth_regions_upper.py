@@ -198,22 +198,6 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     return _quantities(x, np.asarray([found]), over_J(widths), over_J(ranks))
 
 
-def swap(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """The neurons of the first layer in the opposite order."""
-    xp = namespace(x["W1"])
-    later = {"W2": xp.flip(x["W2"], axis=-1)} if "W2" in x else {}
-    return {**x, "W1": xp.flip(x["W1"], axis=1), "b1": xp.flip(x["b1"], axis=1), **later}
-
-
-def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """The first layer twice as large, and the later biases with it."""
-    return {
-        **x,
-        "W1": 2 * x["W1"],
-        **{name: 2 * a for name, a in x.items() if name.startswith("b") and name != "built"},
-    }
-
-
 THEOREM = Theorem(
     "depth_regions_upper",
     "How many regions a ReLU network can have at most",
@@ -319,6 +303,6 @@ THEOREM = Theorem(
             against="N",
         ),
     ),
-    invariances={"swap neurons": swap, "rescale": rescale},
+    invariances={"swap neurons": networks.swap, "rescale": networks.rescale},
     not_tested=("more than 4 inputs", "more than 24 neurons"),
 )

@@ -209,16 +209,6 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     return _quantities(x, np.asarray([count_activation(found)]))
 
 
-def mirror(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """All inputs with the other sign."""
-    return {**x, "W1": -x["W1"]}
-
-
-def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """The first layer twice as large, and the later biases with it."""
-    return {**x, "W1": 2 * x["W1"], **{name: 2 * a for name, a in x.items() if name.startswith("b")}}
-
-
 THEOREM = Theorem(
     "depth_vs_params",
     "Regions against parameters: exponential in the depth, for the right weights",
@@ -372,6 +362,6 @@ THEOREM = Theorem(
             against="P",
         ),
     ),
-    invariances={"mirror": mirror, "rescale": rescale},
+    invariances={"mirror": networks.mirror, "rescale": networks.rescale},
     not_tested=("more than 9 folding layers", "random networks of more than one input"),
 )
