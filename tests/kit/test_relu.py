@@ -61,3 +61,25 @@ def test_what_does_not_fit_is_refused():
             integer_network(Network((W * bad,), (b,)))
         with pytest.raises(ValueError, match="NaN or infinite"):
             integer_network(Network((W,), (b * bad,)))
+
+
+@given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([1e-3, 1.0, 1e5]))
+def test_the_error_bounds_contain_the_rounding_of_single_precision(seed, scale):
+    net = network(seed, [(2, 4), (4, 3), (3, 2)], scale)
+    single = [np.asarray(a, np.float32) for a in (*net.weights, *net.biases, *net.readout)]
+    small = Network(tuple(single[:2]), tuple(single[2:4]), tuple(single[4:]))
+    double = [a.astype(float) for a in single]
+    large = Network(tuple(double[:2]), tuple(double[2:4]), tuple(double[4:]))
+    x = np.random.default_rng(seed).standard_normal((2, 5, 2)).astype(np.float32)
+    for values, errors in (("pre_activations", "pre_activation_errors"), ("outputs", "output_errors")):
+        exact = getattr(large, values)(x.astype(float))
+        bound = getattr(small, errors)(np.abs(x))
+        assert bound.shape == exact.shape
+        assert (np.abs(getattr(small, values)(x) - exact) <= bound).all()
+
+
+def test_outputs_need_a_read_out():
+    net = network(0, [(2, 4), (4, 3)])
+    bare = Network(net.weights, net.biases)
+    with pytest.raises(ValueError, match="no read-out"):
+        bare.output_errors(np.ones((1, 1, 2)))

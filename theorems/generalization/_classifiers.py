@@ -126,14 +126,9 @@ def trained(draw: Draw, widths: tuple[int, ...], points: int) -> tuple[Network, 
 
 
 def output_rounding(network: Network, x: Array) -> Array:
-    """A bound on the rounding errors of each difference of two outputs at x (B, P, d), (B, P): by majorants, with a
-    unit of the dtype for each operation."""
+    """A bound on the rounding errors of each difference of two outputs at x (B, P, d), (B, P)."""
     xp = namespace(x)
-    size, operations = xp.abs(x), 4
-    for W, b in [*zip(network.weights, network.biases, strict=True), network.readout]:
-        size = xp.matmul(size, xp.matrix_transpose(xp.abs(W))) + xp.abs(b)[:, None, :]
-        operations += W.shape[-1] + 2
-    return 2 * operations * eps(size) * xp.max(size, axis=-1)
+    return 2 * xp.max(network.output_errors(xp.abs(x)), axis=-1)
 
 
 def clear_margin(network: Network, x: Array) -> tuple[Array, Array]:

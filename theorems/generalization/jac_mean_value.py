@@ -47,7 +47,7 @@ from pydantic import Field
 from theorems.bibliography import GIRYES2019, JAKUBOVITZ2018, OURS
 from theorems.expressivity import _networks as networks
 from verify import Claim, Enclosure, Every, Figure, Formula, Identity, Parameters, Source, Theorem, control
-from verify.core.arrays import eps, matvec, namespace, norm2, spectral_norm, to_numpy
+from verify.core.arrays import eps, namespace, norm2, spectral_norm, to_numpy
 from verify.kit.jacobians import NORM_ERROR, breakpoints, jacobians, jacobians_of, sup_on_segments
 from verify.kit.random_networks import he_network
 from verify.kit.relu import Network
@@ -151,22 +151,9 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     xp, network = namespace(x["start"]), networks.network(x)
     ends = xp.stack([x["start"], x["end"]], axis=1)
     least = xp.finfo(ends.dtype).smallest_normal  # a margin of exactly 0 would count as met
-    error, _ = _rounding(network, xp.max(xp.abs(ends), axis=1))
-    away = xp.abs(network.pre_activations(ends)) - error[:, None, :]
+    error = network.pre_activation_errors(xp.max(xp.abs(ends), axis=1, keepdims=True))
+    away = xp.abs(network.pre_activations(ends)) - error
     return {APART: norm2(x["end"] - x["start"]) - least, SMOOTH: xp.min(away, axis=(1, 2)) - least}
-
-
-def _rounding(network: Network, size: Any) -> tuple[Any, Any]:
-    """Bounds of the rounding errors of the pre-activations (B, N) and the outputs (B, C) at points whose coordinates
-    have magnitudes of at most ``size`` (B, d): a majorant, with a unit for each operation."""
-    xp = namespace(size)
-    found, operations = [], 4
-    assert network.readout is not None
-    for W, b in (*zip(network.weights, network.biases, strict=True), network.readout):
-        size = matvec(xp.abs(W), size) + xp.abs(b)
-        operations += W.shape[-1] + 2
-        found.append(operations * eps(size) * size)
-    return xp.concat(found[:-1], axis=-1), found[-1]
 
 
 def _measure(x: Any, weights: Any, J: Any, spectral: Any, frobenius: Any) -> dict[str, Any]:
@@ -179,7 +166,7 @@ def _measure(x: Any, weights: Any, J: Any, spectral: Any, frobenius: Any) -> dic
     moves = xp.matmul(J, step[:, None, :, None])[..., 0]
     real = weights > 0
     at_ends = jacobians(network, ends)
-    _, error = _rounding(network, xp.max(xp.abs(ends), axis=1))
+    error = network.output_errors(xp.max(xp.abs(ends), axis=1, keepdims=True))[:, 0, :]
     # A piece begins and ends where a pre-activation is 0 up to its rounding error, which passes to the outputs.
     pieces = xp.sum(xp.astype(real, weights.dtype), axis=-1)
     delta = 4 * (1 + pieces) * norm2(error)
@@ -225,9 +212,8 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
     weights = t[:, 1:] - t[:, :-1]
     middle = (t[:, 1:] + t[:, :-1]) / 2
     z = network.pre_activations(start + middle[..., None] * (end - start))
-    size = xp.maximum(xp.abs(x["start"]), xp.abs(x["end"]))
-    error, _ = _rounding(network, size)
-    J = jacobians_of(network, xp.astype(z > error[:, None, :], z.dtype))
+    error = network.pre_activation_errors(xp.maximum(xp.abs(start), xp.abs(end)))
+    J = jacobians_of(network, xp.astype(z > error, z.dtype))
     y = xp.zeros((len(network), 1), dtype=xp.int64, device=z.device)
     top = sup_on_segments(network, start, end, y)
     # A product of matrices has the rounding errors of the product of their magnitudes.

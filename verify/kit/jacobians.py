@@ -165,16 +165,10 @@ def _varying(network: Network, active: Array) -> Array:
 
 
 def _value_error(network: Network, start: Array, end: Array) -> Array:
-    """Bounds of the rounding errors of the pre-activations on the segments, (B, S, N): a majorant at the larger of the
-    two ends, coordinate by coordinate, with a unit for each operation."""
+    """Bounds of the rounding errors of the pre-activations on the segments, (B, S, N): those at the larger of the two
+    ends, coordinate by coordinate."""
     xp = namespace(start)
-    size = xp.maximum(xp.abs(start), xp.abs(end))
-    found, operations = [], 4
-    for W, b in zip(network.weights, network.biases, strict=True):
-        size = xp.matmul(size, xp.matrix_transpose(xp.abs(W))) + xp.abs(b)[:, None, :]
-        operations += W.shape[-1] + 2
-        found.append(operations * eps(size) * size)
-    return xp.concat(found, axis=-1)
+    return network.pre_activation_errors(xp.maximum(xp.abs(start), xp.abs(end)))
 
 
 def _with_kinks(

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from verify.core.arrays import Array, namespace, to_numpy
+from verify.core.arrays import Array, eps, namespace, to_numpy
 
 Form = tuple[int, ...]  # n_0 + 1 integers
 
@@ -86,6 +86,29 @@ class Network:
         z = self.pre_activations(x)[..., -self.widths[-1] :]
         V, c = self.readout
         return xp.matmul(xp.maximum(z, xp.zeros_like(z)), xp.matrix_transpose(V)) + c[:, None, :]
+
+    def pre_activation_errors(self, size: Array) -> Array:
+        """Bounds of the rounding errors of :meth:`pre_activations` at points whose coordinates have magnitudes of at
+        most ``size`` (B, P, n_0): (B, P, N).
+
+        They are majorants, the same sums of the magnitudes of all terms, with a unit of the dtype for each operation.
+        """
+        return namespace(size).concat(self._errors(size)[: len(self.weights)], axis=-1)
+
+    def output_errors(self, size: Array) -> Array:
+        """The same of :meth:`outputs`: (B, P, outputs). ValueError for a network without a read-out."""
+        if self.readout is None:
+            raise ValueError("the network has no read-out")
+        return self._errors(size)[-1]
+
+    def _errors(self, size: Array) -> list[Array]:
+        xp = namespace(size)
+        found, operations = [], 4
+        for W, b in (*zip(self.weights, self.biases, strict=True), *([self.readout] if self.readout else [])):
+            size = xp.matmul(size, xp.matrix_transpose(xp.abs(W))) + xp.abs(b)[:, None, :]
+            operations += W.shape[-1] + 2
+            found.append(operations * eps(size) * size)
+        return found
 
 
 @dataclass(frozen=True)
