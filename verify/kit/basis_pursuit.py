@@ -184,6 +184,15 @@ def padded_support(signs: Array) -> tuple[Array, Array]:
     return xp.reshape(xp.take(xp.astype(columns, xp.int64), xp.reshape(place, (-1,))), mask.shape), mask
 
 
+def spread(values: Array, signs: Array) -> Array:
+    """Values on padded supports (B, k) in their places among all columns (B, m): those where ``signs`` is not 0."""
+    xp = namespace(values)
+    member = signs != 0
+    slot = xp.cumulative_sum(xp.astype(member, xp.int64), axis=-1) - 1
+    slot = xp.where(member, slot, xp.zeros_like(slot))
+    return xp.where(member, xp.take_along_axis(values, slot, axis=-1), xp.zeros_like(signs))
+
+
 def support_gram(D: Array, support: Array, mask: Array) -> tuple[Array, Array]:
     """The atoms of padded supports as rows (B, k, n), zero where padded, and their Gram (B, k, k) with ones on the
     padded diagonal."""
@@ -248,14 +257,6 @@ class OnSupport:
         rest = xp.where(significant[:, None], rest, xp.zeros_like(rest))
         return cls(support, mask, s, g, dot(s, g), fit, rest, rmatvec(atoms, g))
 
-    def spread(self, values: Array, signs: Array) -> Array:
-        """Values on the supports (B, k) in their places among all columns (B, m)."""
-        xp = namespace(values)
-        member = signs != 0
-        slot = xp.cumulative_sum(xp.astype(member, xp.int64), axis=-1) - 1
-        slot = xp.where(member, slot, xp.zeros_like(slot))
-        return xp.where(member, xp.take_along_axis(values, slot, axis=-1), xp.zeros_like(signs))
-
     def multiplier(self, radius: Array) -> Array:
         """The t >= 0 at which the residual has the length ``radius``, from ``|rest|^2 + t^2 c = radius^2``; NaN where
         it is longer even at t = 0."""
@@ -286,7 +287,7 @@ def polish(D: Array, y: Array, radius: Array, signs: Array) -> tuple[Array, Arra
     signed = xp.all((coefficients * on.signs > 0) | ~on.mask, axis=-1)
     rounding = 16 * y.shape[-1] * eps(y) * (1 + norm2(nu))
     accepted = exists & signed & (norm_inf(rmatvec(D, nu)) <= 1 + rounding)
-    return on.spread(coefficients, signs), nu, accepted
+    return spread(coefficients, signs), nu, accepted
 
 
 def follow_path(D: Array, y: Array, radius: Array, events: int) -> tuple[Array, Array]:

@@ -1,0 +1,328 @@
+r"""Multi-layer sparse models and layered pursuits: :math:`X=D_1\Gamma_1,\ \Gamma_1=D_2\Gamma_2,\ \dots,\
+\Gamma_{K-1}=D_K\Gamma_K` with all :math:`\Gamma_i` sparse.
+
+A dictionary is :math:`D=I\otimes A`, a block A repeated along the diagonal: one block is a plain dictionary, many are a
+convolution whose stride is the length of its filters; a circular convolution with stride 1 is one block whose windows
+are told apart. Norms are taken over windows (Papyan, Sulam and Elad 2017):
+
+- a *patch* is what one atom can see of its input, ``length`` neighbouring positions of ``inputs`` channels; the local
+  norms :math:`\|v\|^P_{2,\infty}`, :math:`\|v\|^P_{0,\infty}` are the largest of :math:`\|\cdot\|_2`,
+  :math:`\|\cdot\|_0` over the patches;
+- a *stripe* is what one atom can interact with, ``2 length - 1`` positions of ``outputs`` channels; the local sparsity
+  :math:`\|\Gamma\|^S_{0,\infty}` is the largest number of non-zeros in a stripe.
+
+In a block dictionary every block is one position. Global norms are the case of one position that holds everything.
+
+Shapes: a signal or code is (B, positions x channels), position after position. ``A`` (1, n, m) is shared by the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from verify.core.arrays import Array, matvec, namespace, norm2, rmatvec
+from verify.core.enclosure import Enclosure
+from verify.kit import dictionaries, lagrangian
+from verify.kit.shrinkage import soft_threshold
+
+
+@dataclass(frozen=True)
+class Layer:
+    """``D = I (x) A`` with ``blocks`` copies of ``A`` (1, n, m); windows of ``length`` positions, with ``inputs``
+    channels on the side of the signal and ``outputs`` on the side of the code."""
+
+    A: Array
+    blocks: int
+    inputs: int
+    outputs: int
+    length: int = 1
+
+    @property
+    def rows(self) -> int:
+        """The length of D Gamma."""
+        return self.blocks * self.A.shape[1]
+
+    @property
+    def columns(self) -> int:
+        """The number of atoms."""
+        return self.blocks * self.A.shape[2]
+
+    def globally(self) -> Layer:
+        """The same dictionary with global norms."""
+        return replace(self, inputs=self.rows, outputs=self.columns, length=1)
+
+    def fold(self, v: Array) -> Array:
+        """(B, blocks x p) -> (B blocks, p): a problem on each block."""
+        return namespace(v).reshape(v, (v.shape[0] * self.blocks, -1))
+
+    def unfold(self, v: Array) -> Array:
+        """The inverse of :meth:`fold`."""
+        return namespace(v).reshape(v, (v.shape[0] // self.blocks, -1))
+
+    def synthesis(self, code: Array) -> Array:
+        """D Gamma: (B, columns) -> (B, rows)."""
+        return self.unfold(matvec(self.A, self.fold(code)))
+
+    def analysis(self, v: Array) -> Array:
+        """D^T v: (B, rows) -> (B, columns)."""
+        return self.unfold(rmatvec(self.A, self.fold(v)))
+
+    def patch_norm(self, v: Array) -> Array:
+        """The largest Euclidean norm of a patch of v (B, rows): (B,)."""
+        xp = namespace(v)
+        return xp.sqrt(_largest(v * v, self.inputs, self.length))
+
+    def patch_count(self, v: Array) -> Array:
+        """The largest number of non-zeros in a patch of v (B, rows): (B,), floats."""
+        return _largest(_indicator(v), self.inputs, self.length)
+
+    def stripe_count(self, code: Array) -> Array:
+        """The largest number of non-zeros in a stripe of a code (B, columns): (B,), floats."""
+        return _largest(_indicator(code), self.outputs, 2 * self.length - 1)
+
+    def scale(self, v: Array, radius: Array) -> Array:
+        """v (B, rows) scaled so that its patch norm is ``radius`` (B,): each patch by itself where patches do not
+        overlap. Patches that are zero stay zero."""
+        xp = namespace(v)
+        if self.length > 1:
+            patches, norms = v[:, None, :], self.patch_norm(v)[:, None, None]
+        else:
+            patches = xp.reshape(v, (v.shape[0], -1, self.inputs))
+            norms = norm2(patches)[..., None]
+        factor = radius[:, None, None] / xp.where(norms > 0, norms, xp.ones_like(norms))
+        return xp.reshape(factor * patches, v.shape)
+
+
+def _indicator(v: Array) -> Array:
+    return namespace(v).astype(v != 0, v.dtype)
+
+
+def _largest(weights: Array, channels: int, length: int) -> Array:
+    """The largest sum over circular windows of ``length`` positions: weights (B, positions x channels) >= 0 -> (B,)."""
+    xp = namespace(weights)
+    sums = xp.sum(xp.reshape(weights, (weights.shape[0], -1, channels)), axis=-1)
+    positions = sums.shape[1]
+    if length >= positions:
+        return xp.sum(sums, axis=-1)
+    window, filled = sums, 1  # windows of lengths 1, 2, 4, ..., put together: no differences of large sums
+    while 2 * filled <= length:
+        window, filled = window + xp.roll(window, -filled, axis=1), 2 * filled
+    rest, at = length - filled, filled
+    part, size = sums, 1
+    while rest:
+        if rest & size:
+            window, at, rest = window + xp.roll(part, -at, axis=1), at + size, rest - size
+        part, size = part + xp.roll(part, -size, axis=1), 2 * size
+    return xp.max(window, axis=-1)
+
+
+# ---------------------------------------------------------------------------------------------- the models
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Blocks on the host, from the signal's side inwards: ``blocks[i]`` (n, m), NumPy float64, read-only, is repeated
+    ``copies[i]`` times; ``mu`` are the exact coherences of the layers."""
+
+    name: str
+    blocks: tuple[Any, ...]
+    copies: tuple[int, ...]
+    mu: tuple[float, ...]
+
+
+def _spread_rows(D: Any, heights: int, random: Any, c: int) -> Any:
+    """A transversal design of c groups, group x in random places of the x-th of c parts of ``heights`` rows."""
+    import numpy as np
+
+    g = D.shape[0] // c
+    tall = np.zeros((c * heights, D.shape[1]))
+    for part in range(c):
+        places = part * heights + np.sort(random.choice(heights, size=g, replace=False))
+        tall[places] = D[part * g : (part + 1) * g]
+    tall.setflags(write=False)
+    return tall
+
+
+@lru_cache(maxsize=16)
+def local_model(layers: int, b: int, c: int, g: int, *, signs: bool = True, seed: int = 0) -> Model:
+    r"""A model in which every layer meets conditions on its local sparsity at once (strided convolutions).
+
+    The first layer is ``[I H/sqrt b]`` on blocks of b rows, mu = 1/sqrt b. A further block takes c blocks of the layer
+    below; its g^2 atoms are those of a transversal design, one tap +-1/sqrt c in each of the c blocks (all positive
+    unless ``signs``), mu = 1/c. So a block of Gamma_{i-1} receives at most one tap of each atom, and the local sparsity
+    does not grow on the way up, while the global one grows by c at a layer. The g places in a block are drawn: in the
+    identity half alone the atoms of the first layer would be orthogonal. ValueError unless layers >= 1, b is a power of
+    2, and g is a prime with c <= g <= 2b.
+    """
+    import numpy as np
+
+    if layers < 1 or not g <= 2 * b:
+        raise ValueError(f"local_model: needs layers >= 1 and g <= 2 b, got layers={layers}, b={b}, g={g}")
+    random = np.random.default_rng(seed)
+    first = dictionaries.identity_hadamard(b)
+    blocks, mu = [first.D], [first.mu]
+    for _ in range(1, layers):
+        design = dictionaries.transversal(c, g, signs=signs, seed=int(random.integers(2**31)))
+        blocks.append(_spread_rows(design.D, blocks[-1].shape[1], random, c))
+        mu.append(design.mu)
+    copies = tuple(c ** (layers - 1 - i) for i in range(layers))
+    return Model(f"local({layers}, {b}, {c}, {g})", tuple(blocks), copies, tuple(mu))
+
+
+@lru_cache(maxsize=16)
+def global_model(n: int, c: int, g: int, m: int, *, signs: bool = True, seed: int = 0) -> Model:
+    r"""Two layers whose conditions hold in the global norms: ``D_2`` is a transversal design of m atoms with c taps,
+    mu = 1/c, and ``D_1`` has c g atoms of ``[I H/sqrt n]`` drawn from both halves, mu = 1/sqrt n. ValueError unless n
+    is a power of 2, g is a prime >= c, m <= g^2 and c g <= 2n."""
+    import numpy as np
+
+    if c * g > 2 * n:
+        raise ValueError(f"global_model: needs c g <= 2 n atoms, got c={c}, g={g}, n={n}")
+    random = np.random.default_rng(seed)
+    first = dictionaries.identity_hadamard(n)
+    second = dictionaries.transversal(c, g, m, signs=signs, seed=int(random.integers(2**31)))
+    rest = np.delete(np.arange(2 * n), [0, n])
+    chosen = np.concatenate([[0, n], random.choice(rest, c * g - 2, replace=False)])
+    D = first.D[:, np.sort(chosen)]
+    D.setflags(write=False)
+    return Model(f"global({n}, {c}, {g}, {m})", (D, second.D), (1, 1), (first.mu, second.mu))
+
+
+# ---------------------------------------------------------------------------------------------- codes
+
+
+def codes(layers: Sequence[Layer], deepest: Array) -> list[Array]:
+    """Gamma_1, ..., Gamma_K of the deepest code Gamma_K (B, columns)."""
+    found = [deepest]
+    for layer in reversed(layers[1:]):
+        found.insert(0, layer.synthesis(found[0]))
+    return found
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the theorems need of the codes, each (B, K): ``k`` the largest number of non-zeros in a stripe, ``patch``
+    the largest in a patch (of the last code: all), and the ``smallest`` and ``largest`` magnitude of a non-zero (NaN
+    for a code that is zero)."""
+
+    k: Array
+    patch: Array
+    smallest: Array
+    largest: Array
+
+
+def profile(layers: Sequence[Layer], gammas: Sequence[Array]) -> Profile:
+    """The profile of the codes of a model."""
+    xp = namespace(*gammas)
+    counts = [layer.patch_count(gamma) for layer, gamma in zip(layers[1:], gammas[:-1], strict=True)]
+    sizes = [xp.abs(gamma) for gamma in gammas]
+    low = [xp.min(xp.where(a > 0, a, xp.full_like(a, xp.inf)), axis=-1) for a in sizes]
+    high = [xp.max(a, axis=-1) for a in sizes]
+    zero = xp.stack(high, axis=-1) == 0
+    nan = xp.full_like(xp.stack(high, axis=-1), xp.nan)
+    return Profile(
+        xp.stack([layer.stripe_count(gamma) for layer, gamma in zip(layers, gammas, strict=True)], axis=-1),
+        xp.stack([*counts, _count(gammas[-1])], axis=-1),
+        xp.where(zero, nan, xp.stack(low, axis=-1)),
+        xp.where(zero, nan, xp.stack(high, axis=-1)),
+    )
+
+
+def patch_norms(layers: Sequence[Layer], errors: Sequence[Array]) -> Array:
+    """The patch norms of vectors that live where the codes live, (B, K); of the last the Euclidean norm."""
+    norms = [layer.patch_norm(error) for layer, error in zip(layers[1:], errors[:-1], strict=True)]
+    return namespace(*errors).stack([*norms, norm2(errors[-1])], axis=-1)
+
+
+# ---------------------------------------------------------------------------------------------- pursuits
+
+Shrinkage = Callable[[Array, Array], Array]  # a vector (B, m) and a threshold (B,) to a vector
+
+
+def layered_thresholding(
+    layers: Sequence[Layer], y: Array, thresholds: Array, shrink: Shrinkage = soft_threshold
+) -> list[Array]:
+    """The estimates of the codes by ``Gamma_i = P(D_i^T Gamma_{i-1})`` from Gamma_0 = y (B, rows) on, with thresholds
+    (B, K). With the one-sided soft threshold it is the forward pass of a ReLU network with biases -thresholds."""
+    estimates, at = [], y
+    for i, layer in enumerate(layers):
+        at = shrink(layer.analysis(at), thresholds[:, i])
+        estimates.append(at)
+    return estimates
+
+
+@dataclass(frozen=True)
+class LayerSolution:
+    """A layer of layered basis pursuit: the minimiser ``code`` (B, columns) among the vectors on the given support,
+    each entry within ``error`` (B,) of the exact one; ``reach``, ``is_minimiser`` and ``is_not`` as in
+    :class:`verify.kit.lagrangian.Restricted`, over all blocks."""
+
+    code: Array
+    error: Array
+    reach: Enclosure
+    is_minimiser: Array
+    is_not: Array
+
+
+def layered_basis_pursuit(
+    layers: Sequence[Layer], y: Array, xi: Array, supports: Sequence[Array]
+) -> list[LayerSolution]:
+    """Solves ``min |Gamma_{i-1} - D_i Gamma|^2 / 2 + xi_i |Gamma|_1`` layer by layer on the supports (non-zeros of
+    arrays (B, columns)) that theory predicts: y (B, rows), xi (B, K) > 0.
+
+    The objective is a sum over the blocks, so each is solved by itself (:func:`verify.kit.lagrangian.restricted`). The
+    errors bound the distance from the pursuit in exact arithmetic: those of one layer are input errors of the next. A
+    layer is certified only as far as the layers before it are.
+    """
+    xp = namespace(y, xi)
+    solutions: list[LayerSolution] = []
+    at, input_error = y, xp.zeros_like(xi[:, 0])
+    for i, (layer, member) in enumerate(zip(layers, supports, strict=True)):
+        copies = layer.blocks
+
+        def every(v: Array, copies: int = copies) -> Array:
+            return xp.reshape(xp.broadcast_to(v[:, None], (v.shape[0], copies)), (-1,))
+
+        found = lagrangian.restricted(layer.A, layer.fold(at), every(xi[:, i]), layer.fold(member), every(input_error))
+
+        def worst(v: Array, copies: int = copies) -> Array:
+            return xp.max(xp.reshape(v, (-1, copies)), axis=-1)
+
+        reach = found.reach.each(worst)
+        is_minimiser, is_not = reach.upper < xi[:, i], reach.lower > xi[:, i]
+        if solutions:
+            is_minimiser, is_not = is_minimiser & solutions[-1].is_minimiser, is_not & solutions[-1].is_minimiser
+        at = layer.unfold(found.x)
+        solutions.append(LayerSolution(at, worst(found.error), reach, is_minimiser, is_not))
+        input_error = solutions[-1].error * xp.sqrt(_count(member))
+    return solutions
+
+
+def aligned_noise(layers: Sequence[Layer], gammas: Sequence[Array], radius: Array, steps: int = 30) -> Array:
+    r"""Noise of patch norm ``radius`` (B,) that makes the error of layered hard thresholding at the deepest layer
+    large: (B, rows).
+
+    With the supports fixed that error is affine in the noise, :math:`e_i=P_{T_i}(D_i^Te_{i-1}+D_i^TD_i\Gamma_i
+    -\Gamma_i)`. Each step moves to the noise that is best for the error's linear part in the direction of the present
+    error; from the signal itself on, which is optimal at one non-zero.
+    """
+    xp = namespace(radius, *gammas)
+    masks = [_indicator(gamma) for gamma in gammas]
+    biases = [layer.analysis(layer.synthesis(gamma)) - gamma for layer, gamma in zip(layers, gammas, strict=True)]
+    noise = layers[0].scale(layers[0].synthesis(gammas[0]), radius)
+    for _ in range(steps):
+        error = noise
+        for layer, mask, bias in zip(layers, masks, biases, strict=True):
+            error = mask * (layer.analysis(error) + bias)
+        for layer, mask in zip(reversed(layers), reversed(masks), strict=True):
+            error = layer.synthesis(mask * error)
+        moved = layers[0].scale(error, radius)
+        noise = xp.where(xp.any(error != 0, axis=-1)[:, None], moved, noise)
+    return noise
+
+
+def _count(v: Array) -> Array:
+    return namespace(v).sum(_indicator(v), axis=-1)
