@@ -1,3 +1,4 @@
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -5,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verify.kit.dictionaries import admitted, affine_hadamard, conference, identity_hadamard, simplex, transversal
+from verify.kit.dictionaries import (
+    admitted,
+    affine_hadamard,
+    conference,
+    golomb,
+    identity_hadamard,
+    simplex,
+    transversal,
+)
 
 FAMILIES = [
     identity_hadamard(2),
@@ -101,6 +110,36 @@ def test_a_transversal_has_one_entry_in_each_group_and_is_drawn_again():
     assert np.linalg.matrix_rank(transversal(4, 13, signs=False).D) == 4 * 13 - 4 + 1
 
 
+@pytest.mark.parametrize(("filters", "taps", "channels"), [(1, 4, 1), (2, 5, 1), (3, 3, 2), (2, 7, 1), (4, 6, 2)])
+def test_differences_of_a_golomb_bank_are_distinct(filters, taps, channels):
+    bank = golomb(filters, taps, channels)
+    assert bank.kernel.shape[:2] == (channels, filters)
+    assert not bank.kernel.flags.writeable
+    seen = set()
+    for f in range(filters):
+        places = np.argwhere(bank.kernel[:, f, :])
+        assert len(places) == len({p for _, p in places}) == taps
+        assert np.sum(bank.kernel[:, f, :] ** 2) == pytest.approx(1, abs=4 * EPS)
+        for (a, p), (b, q) in itertools.permutations(map(tuple, places), 2):
+            assert (a, b, p - q) not in seen
+            seen.add((a, b, p - q))
+
+
+def test_golomb_banks_are_short_repeatable_and_spread():
+    assert golomb(1, 4).size == 7  # the perfect ruler
+    assert golomb(2, 5).size <= 35
+    golomb.cache_clear()
+    first = golomb(2, 5, seed=1).kernel
+    golomb.cache_clear()
+    assert np.array_equal(first, golomb(2, 5, seed=1).kernel)
+    wide = golomb(2, 5, seed=1, dilation=3).kernel
+    assert np.array_equal(wide[..., ::3], first)
+    assert np.count_nonzero(wide) == np.count_nonzero(first)
+    assert (golomb(2, 3, signs=False).kernel >= 0).all()
+    assert golomb(3, 1, 4, seed=3).mu_squared in (0, 1)
+    assert golomb(1, 1).mu_squared == 0
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -112,6 +151,7 @@ def test_a_transversal_has_one_entry_in_each_group_and_is_drawn_again():
         lambda: transversal(4, 6),
         lambda: transversal(8, 7),
         lambda: transversal(3, 5, 26),
+        lambda: golomb(0, 3),
         lambda: admitted(0.0, 0.5),
     ],
 )

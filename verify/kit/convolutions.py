@@ -26,7 +26,7 @@ Grid = tuple[int, ...]
 def transform(kernel: Array, grid: Grid) -> Array:
     """The matrices of the frequencies, (B, frequencies, c_out, c_in), complex; of two conjugate frequencies of a real
     kernel one is enough. ValueError for a kernel longer than the grid."""
-    _check(kernel, grid)
+    check(kernel, grid)
     xp = namespace(kernel)
     at = xp.fft.rfftn(kernel, s=grid, axes=tuple(range(3, kernel.ndim)))
     return xp.moveaxis(xp.reshape(at, (*at.shape[:3], -1)), 3, 1)
@@ -40,7 +40,7 @@ def operator_norm(kernel: Array, grid: Grid) -> Array:
 
 def frobenius_norm(kernel: Array, grid: Grid) -> Array:
     """The Frobenius norm of the matrix of the convolution: (B,)."""
-    _check(kernel, grid)
+    check(kernel, grid)
     return math.prod(grid) ** 0.5 * kernel_norm(kernel)
 
 
@@ -52,7 +52,7 @@ def kernel_norm(kernel: Array) -> Array:
 
 def dense(kernel: Array, grid: Grid) -> Array:
     """The matrix of the convolution: (B, c_out n, c_in n)."""
-    _check(kernel, grid)
+    check(kernel, grid)
     xp = namespace(kernel)
     for axis, size in enumerate(grid, 3):
         missing = (*kernel.shape[:axis], size - kernel.shape[axis], *kernel.shape[axis + 1 :])
@@ -69,7 +69,8 @@ def dense(kernel: Array, grid: Grid) -> Array:
     return xp.reshape(xp.permute_dims(blocks, (0, 1, 3, 2, 4)), (B, outputs * n, inputs * n))
 
 
-def _check(kernel: Array, grid: Grid) -> None:
+def check(kernel: Array, grid: Grid) -> None:
+    """ValueError for a kernel that is longer than the grid, or has another number of axes."""
     sizes = tuple(kernel.shape[3:])
     if len(sizes) != len(grid) or any(s > n for s, n in zip(sizes, grid, strict=True)):
         raise ValueError(f"a kernel of size {sizes} on a grid of size {grid}")

@@ -6,12 +6,14 @@ the limit is often attained: the coherence of a rounded Gram then admits a k tha
 therefore carries its exact coherence, and :func:`admitted` tests the condition with a margin.
 
 Sources: Donoho and Huo (2001) for [I H/sqrt n]; Paley (1933), Lemmens and Seidel (1973) and Strohmer and Heath (2003)
-for the equiangular frames; DeVore (2007) for columns that are lines over a finite field.
+for the equiangular frames; DeVore (2007) for columns that are lines over a finite field; Kløve (1989) for sets of
+whole numbers whose differences are all distinct.
 """
 
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -160,6 +162,84 @@ def transversal(c: int, g: int, m: int | None = None, *, signs: bool = True, see
     overlaps = np.abs(tall.T @ tall) - c * np.eye(m)
     name = f"transversal({c}, {g}{'' if m == g * g else f', {m}'})"
     return _dictionary(name, tall / math.sqrt(c), Fraction(int(overlaps.max()) ** 2, c * c), None)
+
+
+@dataclass(frozen=True, eq=False)
+class FilterBank:
+    """Unit filters of a convolutional dictionary on the host: ``kernel`` (channels, filters, size), NumPy float64,
+    read-only. ``mu_squared`` is the exact square of the mutual coherence of their shifts on every circle of at least
+    2 size - 1 positions."""
+
+    name: str
+    kernel: Any
+    mu_squared: Fraction
+
+    @cached_property
+    def mu(self) -> float:
+        """The mutual coherence: the exact one, rounded once."""
+        return math.sqrt(self.mu_squared)
+
+    @property
+    def size(self) -> int:
+        """The length of a filter."""
+        return self.kernel.shape[2]
+
+
+@lru_cache(maxsize=32)
+def golomb(
+    filters: int, taps: int, channels: int = 1, *, dilation: int = 1, signs: bool = True, seed: int = 0
+) -> FilterBank:
+    r"""Filters of ``taps`` entries +-1/sqrt taps, any two shifts of which share at most one entry: mu = 1/taps.
+
+    The positions form a difference triangle set: the differences of two taps of one filter, each with the channels of
+    the two, are all distinct, also from those of the other filters. For if f at 0 and g at t shared two entries, the
+    two taps of f and the two of g would have the same difference. A greedy search in random order finds one, in a span
+    that grows from the least conceivable; it depends on ``seed`` alone. No two taps of a filter have the same position.
+    ``dilation`` spreads the positions to its multiples; ``signs`` draws the signs, without it all are positive.
+    mu = 0 where no two shifts meet, which takes a single tap or as many channels as taps. ValueError unless all the
+    numbers are at least 1.
+    """
+    import numpy as np
+
+    if min(filters, taps, channels, dilation) < 1:
+        raise ValueError(f"golomb: needs numbers of at least 1, got {(filters, taps, channels, dilation)}")
+    drawn = random.Random(seed)
+    span = max(taps, filters * taps * (taps - 1) // (2 * channels) + 1)
+    while (found := _triangle_set(filters, taps, channels, span, drawn)) is None:
+        span += max(1, span // 16)
+    kernel = np.zeros((channels, filters, dilation * (span - 1) + 1))
+    for f, places in enumerate(found):
+        for channel, position in places:
+            kernel[channel, f, dilation * position] = drawn.choice([-1.0, 1.0]) if signs else 1.0
+    used = [{channel for channel, _ in places} for places in found]
+    meet = filters * taps > sum(map(len, used)) or any(a & b for i, a in enumerate(used) for b in used[:i])
+    kernel /= math.sqrt(taps)
+    kernel.setflags(write=False)
+    name = f"golomb({filters}, {taps}, {channels})"
+    return FilterBank(name, kernel, Fraction(int(meet), taps * taps))
+
+
+def _triangle_set(
+    filters: int, taps: int, channels: int, span: int, drawn: random.Random, attempts: int = 10
+) -> list[list[tuple[int, int]]] | None:
+    """Of each filter its taps (channel, position), or None where the greedy search did not find them."""
+    for _ in range(attempts):
+        used: set[tuple[int, int, int]] = set()
+        bank: list[list[tuple[int, int]]] = []
+        for _ in range(filters):
+            places = [(channel, position) for channel in range(channels) for position in range(span)]
+            drawn.shuffle(places)
+            chosen: list[tuple[int, int]] = []
+            for a, p in places:
+                new = [key for b, q in chosen for key in ((a, b, p - q), (b, a, q - p))]
+                apart = all(p != q for _, q in chosen)
+                if len(chosen) < taps and apart and len({*new}) == len(new) and used.isdisjoint(new):
+                    used.update(new)
+                    chosen.append((a, p))
+            bank.append(chosen)
+        if all(len(chosen) == taps for chosen in bank):
+            return bank
+    return None
 
 
 def _dictionary(name: str, D: Any, mu_squared: Fraction, frame: float | None) -> Dictionary:
