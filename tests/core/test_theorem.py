@@ -54,6 +54,11 @@ def test_a_misreading_has_the_key_of_its_document():
     assert (made.origin, made.expects, made.grade, made.source) == ("doe2020", "refuted", "loose", SOURCE)
 
 
+def test_shares_are_of_families():
+    with pytest.raises(ValueError, match="shares of hrad; its families are plain, hard"):
+        _theorem(shares={"hard": 0.5, "hrad": 0.5})
+
+
 def _theorem(**changes):
     model = next(t for t in vars(toys).values() if isinstance(t, Theorem))
     return dataclasses.replace(model, **changes)

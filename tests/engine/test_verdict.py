@@ -331,6 +331,20 @@ def test_mean_with_an_interval(p, expected):
     assert verdict.power["half_width"] == pytest.approx(float(mean_half_width(0.5, 3000, 0.01)))
 
 
+@pytest.mark.parametrize(("mean", "expected"), [(-3.0, "no violation"), (0.0, "no violation"), (0.5, "violated")])
+def test_a_mean_without_an_interval_says_what_could_hide(mean, expected):
+    n, alpha = 500, 0.02
+    tally = normals(mean, n)
+    verdict = decide(claim(Mean()), {"a": tally, "lower": normals(-9.0, n)}, alpha)
+    assert verdict.verdict == expected
+    rate, size, half = (verdict.power[name] for name in ("rare_rate", "rare_size", "half_width"))
+    assert (1 - rate) ** n == pytest.approx(alpha / 2)  # two families
+    there = tally.difference.mean
+    assert size * rate == pytest.approx(there - half if expected == "violated" else max(abs(there), half))
+    assert "rate below 0.009169 and size above" in verdict.summary
+    assert decide(claim(Mean((-20.0, 20.0))), {"a": tally}).power.keys() == {"half_width"}
+
+
 def test_an_asymptotic_sequence_needs_a_hundred_draws():
     assert word(Mean(), normals(5.0, 99)) == "undecided"
     assert word(Mean(), normals(5.0, 100)) == "violated"

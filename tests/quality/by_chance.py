@@ -211,6 +211,17 @@ def disaster(u: Array, v: Array) -> Array:
     return xp.where(v < 2e-4, xp.full_like(u, -100.0), 0.01 * (1 + 0.1 * u))
 
 
+def outburst(u: Array, v: Array) -> Array:
+    """-1, and 4999 with probability 0.002: the mean is 9."""
+    return 5000 * event(0.002)(u, v) - 1
+
+
+def unseen_disaster(u: Array, v: Array) -> Array:
+    """About 0.01, and -1e9 with probability 1e-9: the mean is below 0.011 - 1."""
+    xp = namespace(u)
+    return xp.where(v < 1e-9, xp.full_like(u, -1e9), 0.01 * (1 + 0.1 * u))
+
+
 LONG = 40_000  # draws of a mean
 COIN_HALF = half_width(0.5, LONG)
 UNIFORM_SD, PARETO_SD = math.sqrt(1 / 12), math.sqrt(5 / 48)
@@ -223,6 +234,17 @@ def coins(rate: float, low: float, high: float) -> float:
     from scipy.stats import binom
 
     return float(binom.cdf(math.ceil(low * LONG) - 1, LONG, rate) + binom.sf(math.floor(high * LONG), LONG, rate))
+
+
+def few_outbursts() -> float:
+    """P(so few outbursts among LONG draws that the sequence contains 0), exactly: k of them have a deviation of at most
+    5000 sqrt(k / LONG) LONG / (LONG - 1)."""
+    from scipy.stats import binom
+
+    k = 1
+    while 5000 * k / LONG - 1 <= half_width(5000 * math.sqrt(k / LONG) * LONG / (LONG - 1), LONG):
+        k += 1
+    return float(binom.cdf(k - 1, LONG, 0.002))
 
 
 def student(half: float, n: int) -> float:
@@ -241,6 +263,8 @@ MEAN = setting(
     LONG,
     coin=event(0.02),
     disaster=disaster,
+    outburst=outburst,
+    unseen=unseen_disaster,
     steady=lambda u, v: 0.01 * (1 + 0.1 * u),
     unknown=partly_unknown,
     near=lambda u, v: u + 1e-6 * v,  # a method that differs from u by a millionth
@@ -304,6 +328,25 @@ MEANS = [
         "steady",
         "0",
         "every draw is at least 0.01, the half-width is 0.0002",
+    ),
+    true(
+        "frequent_outburst",
+        MEAN,
+        Mean(),
+        "outburst",
+        "0",
+        "E = 9, though 998 of 1,000 draws are below 0; about 80 of them are not",
+        relation=">=",
+        chance=few_outbursts,
+    ),
+    false(
+        "frequent_outburst_above_0",
+        MEAN,
+        Mean(),
+        "outburst",
+        "0",
+        "E = 9, though 998 of 1,000 draws are below 0",
+        chance=few_outbursts,
     ),
     true(
         "paired_difference",
@@ -403,6 +446,15 @@ MEANS = [
         "E = 5/4: off by 0.06, where the half-width is below 0.019",
         chance=lambda: far(0.06 - half_width(3 * PARETO_SD, LONG), math.sqrt(5 / 3), LONG) + wide(73.8),
     ),
+]
+
+# What no run can see: the mean is negative for the sake of one draw in 10^9, and the word of the run is wrong, but for
+# what it says could hide. Event: rate and size; a run of LONG draws sees it with probability 4e-5.
+UNSEEN = (1e-9, 1e9)
+HIDDEN = [
+    false("unseen_disaster", MEAN, Mean(), "unseen", "0", "true: E < -0.98"),
+    true("unseen_disaster_below_0", MEAN, Mean(), "unseen", "0", "false: E < -0.98", relation=">="),
+    true("unseen_disaster_equal", MEAN, Mean(), "unseen", "0.0105", "false: E < -0.98", relation="=="),
 ]
 
 # ---------------------------------------------------------------------------------------------------------------- rates

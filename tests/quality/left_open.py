@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from verify import Comparison, Count, Enclosure, Every, Identity, Mean, Probability, Rate
+from verify import Comparison, Count, Enclosure, Every, Existence, Identity, Mean, Probability, Rate
 from verify.core.arrays import namespace
 
 from .by_chance import LADDER, sizes
@@ -79,6 +79,15 @@ STATEMENTS = [
         "u",
         "1",
         "true; the kernel gives twice the truth, which the reference does not confirm",
+    ),
+    left_open(
+        "not_built",
+        Setting(two_uniforms, wrong_kernel, reference=lambda p, x: {"u": x["u"]}),
+        Existence(),
+        "u",
+        "1",
+        "false: no u is 1; the kernel gives twice the truth, which the reference does not confirm",
+        relation=">=",
     ),
     left_open(
         "coin_toss",

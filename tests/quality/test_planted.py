@@ -63,6 +63,17 @@ def test_the_truth_is_found(statement, tmp_path):
         assert replay.confirmed, replay.lines
 
 
+@pytest.mark.parametrize("statement", by_chance.HIDDEN, ids=lambda s: s.name)
+def test_a_mean_says_of_which_events_it_knows_nothing(statement, tmp_path):
+    """The word is not the truth, and the event that makes it so is one of those that the finding names."""
+    found = decide(statement, 0, tmp_path)
+    assert not (why := wrong(statement, found)), why
+    rate, size = by_chance.UNSEEN
+    assert rate < found.verdict.power["rare_rate"] < 1e-3
+    assert size > found.verdict.power["rare_size"]
+    assert "could hide" in found.verdict.summary
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, RUNS + 1))
 def test_the_truth_is_found_in_every_run(seed, tmp_path):

@@ -188,7 +188,11 @@ def _conclude(theorem: Theorem, p: Parameters, claim: Claim, evidence: Evidence,
     """The verdict on a claim, its violation rechecked and saved."""
     tallies = evidence.tallies.get(claim.name, {})
     found, unconfirmed = None, 0
-    if not isinstance(claim.kind, Probability | Mean | Rate | Comparison | Existence):
+    if isinstance(claim.kind, Existence):
+        seen = sum(t.holds for t in tallies.values())
+        if seen and not witness.built(theorem, p, claim, tallies, seed):
+            unconfirmed = seen
+    elif not isinstance(claim.kind, Probability | Mean | Rate | Comparison):
         found = witness.confirm(theorem, p, claim, tallies, seed)
         tallies = {f: _copy(t) for f, t in tallies.items()}
         if found is None or found[0].suspect:
@@ -239,7 +243,8 @@ def _copy(tally: Tally) -> Tally:
 
 
 def _unconfirmed(decision: Verdict, count: int) -> Verdict:
-    note = f"{count:,} violations seen in batches, none confirmed when rechecked alone"
+    what = "with the property" if decision.verdict == "no violation" else "violations"
+    note = f"{count:,} {what} seen in batches, none confirmed when rechecked alone"
     return Verdict(**{**asdict(decision), "verdict": "undecided", "summary": note})
 
 

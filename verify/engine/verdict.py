@@ -20,7 +20,8 @@ identity       ``defect``: the largest relative defect; so for every claim with 
 witness        ``built``: the number of instances that have the property
 probability    ``rate``: the smallest failure rate that would have been refuted at least half of the time; ``upper``:
                the upper end of the sequence; in a pass no family's is larger
-mean           ``half_width`` of the confidence sequence
+mean           ``half_width`` of the confidence sequence; without an interval also ``rare_rate`` and ``rare_size``: an
+               event of a smaller rate that moves the difference by more could hide
 rate           ``slope``, ``low``, ``high``: the fitted exponent and its interval; an exponent outside would have been
                noticed
 comparison     ``win_rate``, ``low``, ``high``; ``effect`` (mean of measured - bound) and ``effect_half_width``
@@ -179,7 +180,13 @@ def _mean(claim: Claim, tally: Tally, alpha: float) -> _Finding:
     ``interval = (a, b)`` makes the difference sub-Gaussian with sigma = (b - a) / 2; without it sigma is the sample's
     standard deviation and the sequence is asymptotic: it errs at most alpha for moderate tails, more for heavy ones
     (2.6 alpha for a lognormal law of skewness 6, alpha = 0.01), and it refutes nothing on draws that never differed,
-    because an event too rare to have been seen looks like that. Instances without a finite difference could lie
+    because an event too rare to have been seen looks like that. Without an interval nothing does better (Bahadur and
+    Savage 1956): one instance in a million may be a disaster that turns the sign of the mean. So the finding says what
+    could hide. An event of rate ``rare_rate`` = 1 - alpha^(1/n) or more is seen with probability 1 - alpha; a rarer one
+    undoes a violation only if it moves the difference by more than ``rare_size``, the excess of the sequence over 0
+    divided by the rate. In a pass the mean, or the half-width if it is larger, stands for the excess.
+
+    Instances without a finite difference could lie
     anywhere in (a, b), or anywhere at all: they must not be needed for a violation, nor be more than half of a pass.
     Values known only within enclosures violate by the ends that speak for the claim; where best values alone would
     violate it, nothing is decided.
@@ -220,8 +227,14 @@ def _mean(claim: Claim, tally: Tally, alpha: float) -> _Finding:
     word: Word = "violated" if wrong else "no violation"
     count = "" if wrong else f" in {s.n:,}"
     left_out = f"; {missing:,} not finite, left out" if missing else ""
-    text = f"{word}{count}: mean difference {s.mean:.4g} ± {_up(half)}{'' if exact else ', asymptotic'}{left_out}"
-    return _Finding(word, text, {"half_width": half}, {"<=": low, ">=": -high, "==": max(low, -high)}[claim.relation])
+    text = f"{word}{count}: mean difference {s.mean:.4g} ± {_up(half)}"
+    power, excess = {"half_width": half}, {"<=": low, ">=": -high, "==": max(low, -high)}[claim.relation]
+    if not exact:
+        rate = -math.expm1(math.log(alpha) / s.n)
+        size = (excess if wrong else max(abs(s.mean), half)) / rate
+        text += f", asymptotic; an event of rate below {_up(rate)} and size above {_down(size)} could hide"
+        power |= {"rare_rate": rate, "rare_size": size}
+    return _Finding(word, text + left_out, power, excess)
 
 
 @_in_every_family

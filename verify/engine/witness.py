@@ -2,7 +2,8 @@ r"""Witnesses: instances that violate a claim, rechecked alone before they count
 
 A violation seen in a batch is only a lead. The instance is made again alone from its number, in float64 on the CPU,
 and decided from the quantities of ``theorem.reference``, the independent path (``solve`` where the theorem has none).
-Only a confirmed instance is saved as a witness, as plain arrays that :func:`replay` rechecks anywhere. Where the
+Only a confirmed instance is saved as a witness, as plain arrays that :func:`replay` rechecks anywhere. What an
+existence claim rests on is rechecked in the same way (:func:`built`). Where the
 theorem has an ``exact`` function, :func:`certify` decides it once more without any rounding, in rationals and balls.
 """
 
@@ -87,6 +88,16 @@ def confirm(
             found = recheck(theorem, p, claim, shorter) if shrunk else record
             return lead, shorter, {"family": lead.family, "instance": lead.instance, **found, **says}
     return None
+
+
+def built(theorem: Theorem, p: Parameters, claim: Claim, tallies: Mapping[str, Tally], seed: int) -> bool:
+    """Whether one of the instances that were seen to have the property of an existence claim has it alone, too."""
+    seen = [(f, e) for f, tally in tallies.items() for e in tally.worst if e.outcome == "holds"]
+    for family, extreme in sorted(seen, key=lambda pair: pair[1])[:TRIES]:
+        draw = draw_for(theorem, p, family, extreme.instance, extreme.instance + 1, seed, Backend("numpy", "float64"))
+        if recheck(theorem, p, claim, theorem.sample(draw, p, family))["outcome"] == "holds":
+            return True
+    return False
 
 
 def _certified(theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any]) -> str:

@@ -36,7 +36,8 @@ RULES = {
     "every instance": "one decided instance on the wrong side of the bound, at any step, refutes the claim.",
     "probability": "a confidence sequence for the rate of failures, valid at whatever time the run stops, against "
     "$`\\delta`$.",
-    "mean": "a confidence sequence for the mean of measured - bound, against 0.",
+    "mean": "a confidence sequence for the mean of measured - bound, against 0; without a stated range of the "
+    "difference it cannot know of events too rare to be seen, and says of which.",
     "rate": "the exponent fitted over the ladder of families, with its confidence interval.",
     "identity": "both sides must overlap within enclosures that are sharp enough to decide; the ratio is the relative "
     "defect.",
