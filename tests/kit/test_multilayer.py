@@ -75,6 +75,14 @@ def test_exact_coherences(model):
         assert np.abs(gram - np.diag(np.diagonal(gram))).max() == pytest.approx(mu, abs=1e-14)
 
 
+def test_taps_that_cancel_leave_a_zero():
+    stacked = stack(multilayer.local_model(3, 64, 6, 7))
+    gammas = multilayer.codes(stacked, deepest(stacked[-1], 2, 200, 8))
+    found = multilayer.profile(stacked, gammas)
+    assert found.smallest[:, 0].min() == pytest.approx(1 / 6)  # of products of two taps +-1/sqrt 6
+    assert found.patch[:, 0].min() < found.patch[:, 0].max()  # some did cancel
+
+
 def test_bad_models_are_refused():
     with pytest.raises(ValueError, match="g <= 2 b"):
         multilayer.local_model(2, 4, 3, 11)

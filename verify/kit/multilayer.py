@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from verify.core.arrays import Array, matvec, namespace, norm2, rmatvec
+from verify.core.arrays import Array, eps, matvec, namespace, norm2, rmatvec
 from verify.core.enclosure import Enclosure
 from verify.kit import dictionaries, lagrangian
 from verify.kit.shrinkage import soft_threshold
@@ -195,10 +195,16 @@ def global_model(n: int, c: int, g: int, m: int, *, signs: bool = True, seed: in
 
 
 def codes(layers: Sequence[Layer], deepest: Array) -> list[Array]:
-    """Gamma_1, ..., Gamma_K of the deepest code Gamma_K (B, columns)."""
+    """Gamma_1, ..., Gamma_K of the deepest code Gamma_K (B, columns).
+
+    An entry in which taps cancel would be left at the size of its rounding; below 64 units of the largest entry of the
+    code that made it, it is the zero that it stands for."""
+    xp = namespace(deepest)
     found = [deepest]
     for layer in reversed(layers[1:]):
-        found.insert(0, layer.synthesis(found[0]))
+        image = layer.synthesis(found[0])
+        least = 64 * eps(deepest) * xp.max(xp.abs(found[0]), axis=-1, keepdims=True)
+        found.insert(0, xp.where(xp.abs(image) > least, image, xp.zeros_like(image)))
     return found
 
 
