@@ -289,8 +289,8 @@ class Theorem:
             if getattr(self, field) is None:
                 object.__setattr__(self, field, {})
         if unknown := self.shares.keys() - self.families.keys():
-            names, known = ", ".join(sorted(unknown)), ", ".join(self.families)
-            raise ValueError(f"theorem {self.name}: shares of {names}; its families are {known}")
+            strange, known = ", ".join(sorted(unknown)), ", ".join(self.families)
+            raise ValueError(f"theorem {self.name}: shares of {strange}; its families are {known}")
         object.__setattr__(self, "shares", {family: self.shares.get(family, 1.0) for family in self.families})
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             raise ValueError(f"theorem name {self.name!r}: use lower-case letters, digits and _")
