@@ -280,3 +280,45 @@ KOLMOGOROV1959 = Reference(
     "Uspekhi Matematicheskikh Nauk 14(2)",
     1959,
 )
+PAPYAN2017 = Reference(
+    "papyan2017",
+    "V. Papyan, J. Sulam, M. Elad",
+    "Working locally thinking globally: theoretical guarantees for convolutional sparse coding",
+    "IEEE Transactions on Signal Processing 65(21); arXiv:1707.06066",
+    2017,
+)
+PAPYAN2017CNN = Reference(
+    "papyan2017cnn",
+    "V. Papyan, Y. Romano, M. Elad",
+    "Convolutional neural networks analyzed via convolutional sparse coding",
+    "Journal of Machine Learning Research 18(83); arXiv:1607.08194",
+    2017,
+)
+TROPP2006 = Reference(
+    "tropp2006",
+    "J. A. Tropp",
+    "Just relax: convex programming methods for identifying sparse signals in noise",
+    "IEEE Transactions on Information Theory 52(3)",
+    2006,
+)
+SULAM2018 = Reference(
+    "sulam2018",
+    "J. Sulam, V. Papyan, Y. Romano, M. Elad",
+    "Multilayer convolutional sparse modeling: pursuit and dictionary learning",
+    "IEEE Transactions on Signal Processing 66(15); arXiv:1708.08705",
+    2018,
+)
+ABERDAM2019 = Reference(
+    "aberdam2019",
+    "A. Aberdam, J. Sulam, M. Elad",
+    "Multi-layer sparse coding: the holistic way",
+    "SIAM Journal on Mathematics of Data Science 1(1); arXiv:1804.09788",
+    2019,
+)
+ROMANO2020 = Reference(
+    "romano2020",
+    "Y. Romano, A. Aberdam, J. Sulam, M. Elad",
+    "Adversarial noise attacks of deep learning architectures: stability analysis via sparse-modeled signals",
+    "Journal of Mathematical Imaging and Vision 62(3); arXiv:1805.11596",
+    2020,
+)
