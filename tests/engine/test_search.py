@@ -68,8 +68,8 @@ DOUBLE = Claim("false far out", Identity(), "double", Formula("2 * sum"), GIVEN)
 
 def theorem(*claims, **more):
     return Theorem(
-        "spheres", "Norms", Params, sample, hypotheses, solve, {"random": "on spheres"}, claims, (),
-        **{"repair": repair, "instances": 256, "batch": 128, **more},
+        "spheres", "Norms", Params, sample, solve=solve, families={"random": "on spheres"}, claims=claims, sources=(),
+        **{"hypotheses": hypotheses, "repair": repair, "instances": 256, "batch": 128, **more},
     )  # fmt: skip
 
 
@@ -103,6 +103,12 @@ def test_signs_are_found_too_and_the_trace_climbs():
 
 def test_the_search_is_repeatable():
     assert climb(SUM, 80).trace == climb(SUM, 80).trace
+
+
+def test_hypotheses_are_evaluated_once_a_generation():
+    calls = []
+    climb(SUM, 20, hypotheses=lambda p, x: calls.append(1) or hypotheses(p, x))
+    assert len(calls) == 1 + 20
 
 
 def test_without_repair_equal_hypotheses_leave_only_what_keeps_them():

@@ -94,7 +94,7 @@ def search(
     """Climbs for at most so many seconds and generations, from the first instances of the family's stream."""
     began = time.monotonic()
     x = theorem.sample(trial.draw_for(theorem, p, family, 0, members, seed, chosen), p, family)
-    value, violated = _objective(theorem, p, claim, x)
+    value, violated = _objective(theorem, p, claim, x, _margins(theorem, p, x))
     found = Search(claim.name, family, evaluations=members)
     found.sampled = _keep_best(found, x, value, violated)
     movable = [name for name, a in x.items() if name not in theorem.fixed and _is_movable(a, members)]
@@ -117,9 +117,10 @@ def search(
             y = _moved(moves[number], draw, x, movable, step, generation)
             y = theorem.repair(p, y) if theorem.repair else y
         # What misses a hypothesis is not solved: solvers may refuse it.
-        kept = _eligible(theorem, p, claim, y) & _within(y, limits)
+        margins = _margins(theorem, p, y)
+        kept = _eligible(claim, margins, members) & _within(y, limits)
         y = _choose(chosen.asarray(kept), y, x)
-        tried, wrong = _objective(theorem, p, claim, y)
+        tried, wrong = _objective(theorem, p, claim, y, margins)
         better = kept & (tried >= value)
         grown = kept & (tried > value)
         steps[number] = np.clip(steps[number] * np.where(grown, GROWTH, DECAY), SMALLEST_STEP, LARGEST_STEP)
@@ -140,13 +141,17 @@ def _tight(claim: Claim, ratio: float) -> bool:
     return not claim.is_equality and abs(ratio - 1) < 1e-12
 
 
-def _eligible(theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any]) -> Any:
-    """Which instances meet the claim's hypotheses: NumPy (B,)."""
+def _margins(theorem: Theorem, p: Parameters, x: Mapping[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     with np.errstate(all="ignore"):
-        margins = theorem.hypotheses(p, x)
-    size = max(a.shape[0] for a in x.values())
+        return theorem.hypotheses(p, x)
+
+
+def _eligible(claim: Claim, margins: Mapping[str, Any], size: int) -> Any:
+    """Which instances meet the claim's hypotheses: NumPy (B,)."""
+    import numpy as np
+
     met = np.ones(size, dtype=bool)
     for name in claim.given:
         met &= np.broadcast_to(to_numpy(margins[name]), (size,)) >= 0
@@ -164,12 +169,14 @@ def _within(x: Mapping[str, Any], limits: Mapping[str, float]) -> Any:
     return np.logical_and.reduce(inside)
 
 
-def _objective(theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any]) -> tuple[Any, Any]:
+def _objective(
+    theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any], margins: Mapping[str, Any]
+) -> tuple[Any, Any]:
     """The ratio of each instance that is eligible and decided, -inf elsewhere; and which are violated: NumPy (B,)."""
     import numpy as np
 
     with np.errstate(all="ignore"):
-        out = trial.outcomes(claim, p, theorem.hypotheses(p, x), theorem.solve(p, x))
+        out = trial.outcomes(claim, p, margins, theorem.solve(p, x))
     counts = (out.missed < 0) & (out.holds | out.violated) & np.isfinite(out.ratio)
     return np.where(counts, out.ratio, -np.inf), counts & out.violated
 
