@@ -280,6 +280,13 @@ KOLMOGOROV1959 = Reference(
     "Uspekhi Matematicheskikh Nauk 14(2)",
     1959,
 )
+WELCH1974 = Reference(
+    "welch1974",
+    "L. R. Welch",
+    "Lower bounds on the maximum cross correlation of signals",
+    "IEEE Transactions on Information Theory 20(3)",
+    1974,
+)
 PAPYAN2017 = Reference(
     "papyan2017",
     "V. Papyan, J. Sulam, M. Elad",
