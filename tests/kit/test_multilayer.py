@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from verify.core.arrays import to_numpy
-from verify.kit import multilayer, shrinkage
+from verify.kit import dictionaries, multilayer, shrinkage
 
 
-def stack(model, xp=np.asarray):
+def stack(model, cast=np.asarray):
     """The layers of a model."""
-    return [
-        multilayer.Layer(xp(A)[None, ...], copies, *A.shape)
-        for A, copies in zip(model.blocks, model.copies, strict=True)
-    ]
+    return model.layers(cast)
 
 
 def deepest(layer, k, batch, seed):
@@ -67,12 +66,41 @@ def test_the_local_sparsity_does_not_grow(layers, k):
     assert signal.shape == (20, 64 * 6 ** (layers - 1))
 
 
-@pytest.mark.parametrize("model", [multilayer.local_model(3, 16, 3, 5), multilayer.global_model(128, 4, 5, 20)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        multilayer.local_model(3, 16, 3, 5),
+        multilayer.global_model(128, 4, 5, 20),
+        multilayer.stride_one_model(100, 3, 1),
+        multilayer.stride_one_model(99, 3),
+    ],
+)
 def test_exact_coherences(model):
     for A, mu in zip(model.blocks, model.mu, strict=True):
         gram = A.T @ A
         assert np.abs(np.diagonal(gram) - 1).max() < 1e-14
         assert np.abs(gram - np.diag(np.diagonal(gram))).max() == pytest.approx(mu, abs=1e-14)
+
+
+def test_the_columns_of_the_global_model_are_those_of_identity_and_hadamard():
+    D, full = multilayer.global_model(16, 3, 5, 9).blocks[0], dictionaries.identity_hadamard(16).D
+    places = [np.flatnonzero((full == column[:, None]).all(axis=0)) for column in D.T]
+    assert [len(p) for p in places] == [1] * 15
+    assert (np.diff(np.concatenate(places)) > 0).all()
+
+
+def test_stride_one_is_a_convolution_whose_atoms_fit_their_windows():
+    stacked = stack(multilayer.stride_one_model(99, 3))
+    for layer in stacked:
+        D = layer.A[0].reshape(99, layer.inputs, 99, layer.outputs)
+        for p in (1, 60, 98):
+            np.testing.assert_array_equal(D[:, :, p], np.roll(D[:, :, 0], p, axis=0))
+        assert not D[layer.length :, :, 0].any()
+        assert (np.count_nonzero(layer.A[0], axis=0) == 3).all()
+    gammas = multilayer.codes(stacked, np.eye(stacked[-1].columns))
+    found = multilayer.profile(stacked, gammas)
+    assert (found.k == 1).all()
+    assert (found.patch == [3, 1]).all()
 
 
 def test_taps_that_cancel_leave_a_zero():
@@ -88,6 +116,10 @@ def test_bad_models_are_refused():
         multilayer.local_model(2, 4, 3, 11)
     with pytest.raises(ValueError, match="2 n atoms"):
         multilayer.global_model(8, 4, 5, 3)
+    with pytest.raises(ValueError, match="power of 2"):
+        multilayer.global_model(24, 4, 5, 3)
+    with pytest.raises(ValueError, match="3 taps need 91 positions"):
+        multilayer.stride_one_model(90, 3)
 
 
 def test_noise_is_scaled_patch_by_patch():
@@ -108,13 +140,32 @@ def test_one_nonzero_attains_the_error_of_layered_hard_thresholding():
     assert stacked[0].patch_norm(noise) == pytest.approx(radius)
     y = stacked[0].synthesis(gammas[0]) + noise
 
-    def hard(u, tau):
-        return np.where(np.abs(u) > tau[:, None], u, 0)
-
-    found = multilayer.layered_thresholding(stacked, y, np.full((10, 2), 0.2), hard)
-    errors = multilayer.patch_norms(stacked, [a - b for a, b in zip(found, gammas, strict=True)])
+    found = multilayer.layered_thresholding(stacked, y, np.full((10, 2), 0.2), shrinkage.hard_threshold)
+    errors = multilayer.patch_norms(stacked, [a.code - b for a, b in zip(found, gammas, strict=True)])
     assert errors[:, 0] == pytest.approx(0.05 * np.sqrt(6))
     assert errors[:, 1] == pytest.approx(0.05 * np.sqrt(6))
+
+
+@pytest.mark.parametrize("shrink", [shrinkage.hard_threshold, shrinkage.soft_threshold, shrinkage.one_sided_threshold])
+def test_the_rounding_of_layered_thresholding_is_enclosed(shrink):
+    """Single precision is that of numbers rounded to it, up to the error it reports; what is near a threshold is left
+    open after it."""
+    stacked = stack(multilayer.local_model(2, 16, 3, 5))
+    single = stack(multilayer.local_model(2, 16, 3, 5), lambda A: A.astype(np.float32))
+    exact = [replace(layer, A=layer.A.astype(float)) for layer in single]
+    y = np.random.default_rng(0).normal(size=(20, stacked[0].rows)).astype(np.float32)
+    tau = np.full((20, 2), 1.0, dtype=np.float32)
+    ours = multilayer.layered_thresholding(single, y, tau, shrink)
+    true = multilayer.layered_thresholding(exact, y.astype(float), tau.astype(float), shrink)
+    for one, other in zip(ours, true, strict=True):
+        assert (np.abs(one.correlation - other.correlation).max(axis=1) <= one.error).all()
+        assert np.isfinite(one.error).all()
+        assert one.error.max() < 1e-3
+    near = np.where(np.arange(20) == 3, np.abs(ours[0].correlation[3]).max(), 1).astype(np.float32)
+    moved = multilayer.layered_thresholding(single, y, np.stack([near, tau[:, 1]], axis=1), shrink)
+    assert np.isfinite(moved[0].error).all()
+    assert np.flatnonzero(np.isinf(moved[1].error)).tolist() == [3]
+    assert (moved[0].error <= multilayer.layered_thresholding(single, y, tau, shrink, near)[0].error).all()
 
 
 @pytest.mark.parametrize("k", [1, 2])
@@ -149,5 +200,5 @@ def test_layered_pursuits_run_on_the_strict_library(backend):
     expected = multilayer.layered_basis_pursuit(plain, to_numpy(y), to_numpy(xi), [to_numpy(g) for g in gammas])
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(to_numpy(one.code), other.code, atol=1e-13)
-    assert to_numpy(thresholded[-1]).shape == code.shape
+    assert to_numpy(thresholded[-1].code).shape == code.shape
     assert to_numpy(profile.k).tolist() == [[1, 1]] * 4

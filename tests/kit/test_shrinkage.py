@@ -30,6 +30,15 @@ def test_soft_threshold_by_hand():
     assert np.isnan(shrinkage.soft_threshold(np.asarray([[np.nan]]), np.asarray([1.0]))).all()
 
 
+def test_hard_and_one_sided_thresholds_by_hand():
+    u, tau = np.asarray([[3.0, -3.0, 1.0, -1.0, 0.5, np.nan]]), np.asarray([1.0])
+    assert shrinkage.hard_threshold(u, tau)[0, :5].tolist() == [3, -3, 0, 0, 0]
+    assert shrinkage.one_sided_threshold(u, tau)[0, :5].tolist() == [2, 0, 0, 0, 0]
+    assert shrinkage.one_sided_threshold(u, -tau)[0, :5].tolist() == [4, 0, 2, 0, 1.5]
+    assert np.isnan(shrinkage.hard_threshold(u, tau)[0, 5])
+    assert np.isnan(shrinkage.one_sided_threshold(u, tau)[0, 5])
+
+
 def test_the_slides_number():
     """A = X = 1, lambda = 1/2: the iteration stands still at 1/2."""
     one = np.ones((1, 1))

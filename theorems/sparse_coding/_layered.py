@@ -15,8 +15,8 @@ class Setting:
     """A model with the number of non-zeros of its deepest code.
 
     ``local`` tells the model with local sparsity (strided convolutions; blocks of ``b`` rows at the first layer) from
-    that with two layers on one signal of ``b`` entries; ``c`` taps an atom, ``g`` places for each tap. ``norms``:
-    "local" or "global".
+    that with two layers on one signal of ``b`` entries; ``c`` taps an atom, ``g`` places for each tap. ``stride_one``:
+    instead of both, two convolutions of stride 1 on ``b`` positions. ``norms``: "local" or "global".
     """
 
     layers: int
@@ -27,10 +27,13 @@ class Setting:
     local: bool = True
     norms: str = "local"
     signs: bool = True
+    stride_one: bool = False
 
     @property
     def model(self) -> Model:
         """The dictionaries, kept between batches."""
+        if self.stride_one:
+            return multilayer.stride_one_model(self.b, self.c, signs=self.signs)
         if self.local:
             return multilayer.local_model(self.layers, self.b, self.c, self.g, signs=self.signs)
         return multilayer.global_model(self.b, self.c, self.g, self.g**2, signs=self.signs)
@@ -40,12 +43,11 @@ def dictionaries(draw: Any, setting: Setting) -> dict[str, Any]:
     """The arrays of a model, shared by the batch: D1, D2, ... (1, n, m), the blocks of the layers; mu (1, K), their
     exact coherences; windows (1, K, 3) int64, channels of input and output and length of the windows."""
     model = setting.model
-    sizes = zip(model.blocks, model.copies, strict=True)
-    stacked = [Layer(A[None], copies, *A.shape) for A, copies in sizes]
+    stacked = model.layers(draw.backend.asarray)
     if setting.norms == "global":
         stacked = [layer.globally() for layer in stacked]
     windows = draw.xp.asarray([[[s.inputs, s.outputs, s.length] for s in stacked]], device=draw.backend.device)
-    blocks = {f"D{i}": draw.backend.asarray(A)[None, ...] for i, A in enumerate(model.blocks, 1)}
+    blocks = {f"D{i}": layer.A for i, layer in enumerate(stacked, 1)}
     return {**blocks, "mu": draw.backend.asarray([list(model.mu)]), "windows": windows}
 
 
@@ -61,21 +63,22 @@ def layers(x: Any) -> list[Layer]:
     return found
 
 
-def code(draw: Any, setting: Setting, contrast: float, disjoint: bool) -> Any:
-    """The deepest code, k entries of random sign and magnitude uniform on [contrast, 1]: (B, columns).
+def code(draw: Any, setting: Setting, contrast: float, disjoint: bool, k: Any = None) -> Any:
+    """The deepest code, k entries (those of the setting, or (B,) int64) of random sign, all positive unless the setting
+    has ``signs``, and of magnitude uniform on [contrast, 1]: (B, columns).
 
-    ``disjoint``: its atoms are parallel lines of the design, which share no tap; any of the atoms otherwise."""
+    ``disjoint``: its atoms are parallel lines of a design, which share no tap; any of the atoms otherwise."""
     xp, g = draw.xp, setting.g
-    m = g * g
-    values = draw.sign(m) * (contrast + (1 - contrast) * draw.uniform(m))
-    if setting.layers == 1:
-        raise ValueError("code: needs two layers at least")
+    m = setting.model.blocks[-1].shape[1]
+    values = contrast + (1 - contrast) * draw.uniform(m)
+    values = values * draw.sign(m) if setting.signs else values
+    count = setting.k if k is None else k[:, None]
     if disjoint:
         columns = xp.arange(m, dtype=xp.int64, device=values.device)
         rank = xp.take(draw.ranks(g), columns % g, axis=1)
-        on = (columns[None, :] // g == draw.integers(0, g)[:, None]) & (rank < setting.k)
+        on = (columns[None, :] // g == draw.integers(0, g)[:, None]) & (rank < count)
     else:
-        on = draw.ranks(m) < setting.k
+        on = draw.ranks(m) < count
     return xp.where(on, values, xp.zeros_like(values))
 
 

@@ -18,6 +18,7 @@ Shapes: a signal or code is (B, positions x channels), position after position. 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,7 +26,7 @@ from typing import Any
 
 from verify.core.arrays import Array, eps, matvec, namespace, norm2, rmatvec
 from verify.core.enclosure import Enclosure
-from verify.kit import dictionaries, lagrangian
+from verify.kit import convolutions, dictionaries, lagrangian
 from verify.kit.shrinkage import soft_threshold
 
 
@@ -125,12 +126,20 @@ def _largest(weights: Array, channels: int, length: int) -> Array:
 @dataclass(frozen=True, eq=False)
 class Model:
     """Blocks on the host, from the signal's side inwards: ``blocks[i]`` (n, m), NumPy float64, read-only, is repeated
-    ``copies[i]`` times; ``mu`` are the exact coherences of the layers."""
+    ``copies[i]`` times; ``mu`` are the exact coherences of the layers. ``windows[i]`` are the channels of the signal
+    and of the code and the length of a :class:`Layer`; by default each block is a position."""
 
     name: str
     blocks: tuple[Any, ...]
     copies: tuple[int, ...]
     mu: tuple[float, ...]
+    windows: tuple[tuple[int, int, int], ...] = ()
+
+    def layers(self, cast: Callable[[Any], Array]) -> list[Layer]:
+        """The layers, with blocks ``cast(A)``, A (1, n, m)."""
+        windows = self.windows or [(*A.shape, 1) for A in self.blocks]
+        parts = zip(self.blocks, self.copies, windows, strict=True)
+        return [Layer(cast(A[None, ...]), copies, *window) for A, copies, window in parts]
 
 
 def _spread_rows(D: Any, heights: int, random: Any, c: int) -> Any:
@@ -181,14 +190,39 @@ def global_model(n: int, c: int, g: int, m: int, *, signs: bool = True, seed: in
 
     if c * g > 2 * n:
         raise ValueError(f"global_model: needs c g <= 2 n atoms, got c={c}, g={g}, n={n}")
+    if n < 2 or n & (n - 1):
+        raise ValueError(f"global_model: n must be a power of 2 and at least 2, got {n}")
     random = np.random.default_rng(seed)
-    first = dictionaries.identity_hadamard(n)
     second = dictionaries.transversal(c, g, m, signs=signs, seed=int(random.integers(2**31)))
     rest = np.delete(np.arange(2 * n), [0, n])
-    chosen = np.concatenate([[0, n], random.choice(rest, c * g - 2, replace=False)])
-    D = first.D[:, np.sort(chosen)]
+    chosen = np.sort(np.concatenate([[0, n], random.choice(rest, c * g - 2, replace=False)]))
+    row, place = np.arange(n)[:, None], chosen % n
+    odd = np.bitwise_count(row & place) % 2
+    D = np.where(chosen < n, (row == place).astype(float), (1.0 - 2.0 * odd) / math.sqrt(n))
     D.setflags(write=False)
-    return Model(f"global({n}, {c}, {g}, {m})", (D, second.D), (1, 1), (first.mu, second.mu))
+    return Model(f"global({n}, {c}, {g}, {m})", (D, second.D), (1, 1), (1 / math.sqrt(n), second.mu))
+
+
+@lru_cache(maxsize=16)
+def stride_one_model(positions: int, c: int, filters: int = 2, *, signs: bool = True, seed: int = 0) -> Model:
+    r"""Two convolutions of stride 1 on a circle, with filters of c taps that meet one another in one tap at most:
+    mu = 1/c at both layers (:func:`verify.kit.dictionaries.golomb`). The filters of the second are dilated by the
+    stripe of the first, so that no two taps of one of its atoms lie in a stripe. ValueError where the filters of the
+    second could meet twice around the circle, unless ``positions`` is at least twice their length less one."""
+    first = dictionaries.golomb(filters, c, signs=signs, seed=seed)
+    second = dictionaries.golomb(filters, c, filters, dilation=2 * first.size - 1, signs=signs, seed=seed)
+    if positions < 2 * second.size - 1:
+        raise ValueError(f"stride_one_model: {c} taps need {2 * second.size - 1} positions, got {positions}")
+    blocks, windows = [], []
+    for bank in (first, second):
+        D = convolutions.dense(bank.kernel[None, ...], (positions,))[0]
+        inputs, outputs, size = bank.kernel.shape
+        # There channel after channel, here position after position.
+        D = D.reshape(inputs, positions, outputs, positions).transpose(1, 0, 3, 2).reshape(D.shape)
+        D.setflags(write=False)
+        blocks.append(D)
+        windows.append((inputs, outputs, size))
+    return Model(f"stride 1({positions}, {c})", tuple(blocks), (1, 1), (first.mu, second.mu), tuple(windows))
 
 
 # ---------------------------------------------------------------------------------------------- codes
@@ -248,15 +282,42 @@ def patch_norms(layers: Sequence[Layer], errors: Sequence[Array]) -> Array:
 Shrinkage = Callable[[Array, Array], Array]  # a vector (B, m) and a threshold (B,) to a vector
 
 
+@dataclass(frozen=True)
+class LayerEstimate:
+    """A layer of layered thresholding: the ``correlation`` of the atoms with the estimate before, and the ``code`` that
+    the threshold makes of it, (B, columns). No entry of either is further than ``error`` (B,) from that of exact
+    arithmetic, except of a code one whose correlation is that near to the threshold; the error is infinite at all
+    layers after such a one."""
+
+    correlation: Array
+    code: Array
+    error: Array
+
+
 def layered_thresholding(
-    layers: Sequence[Layer], y: Array, thresholds: Array, shrink: Shrinkage = soft_threshold
-) -> list[Array]:
+    layers: Sequence[Layer],
+    y: Array,
+    thresholds: Array,
+    shrink: Shrinkage = soft_threshold,
+    input_error: Array | None = None,
+) -> list[LayerEstimate]:
     """The estimates of the codes by ``Gamma_i = P(D_i^T Gamma_{i-1})`` from Gamma_0 = y (B, rows) on, with thresholds
-    (B, K). With the one-sided soft threshold it is the forward pass of a ReLU network with biases -thresholds."""
-    estimates, at = [], y
+    (B, K). With the one-sided soft threshold it is the forward pass of a ReLU network with biases -thresholds.
+
+    ``input_error`` (B,) bounds the patch norm of an error of y. Rounding counts a unit of the dtype for each term."""
+    xp = namespace(y, thresholds)
+    estimates: list[LayerEstimate] = []
+    at, spread = y, xp.zeros_like(thresholds[:, 0]) if input_error is None else input_error
     for i, layer in enumerate(layers):
-        at = shrink(layer.analysis(at), thresholds[:, i])
-        estimates.append(at)
+        correlation, tau = layer.analysis(at), thresholds[:, i]
+        error = spread + (layer.A.shape[-2] + 8) * eps(y) * layer.patch_norm(at)
+        at = shrink(correlation, tau)
+        estimates.append(LayerEstimate(correlation, at, error))
+        size = xp.abs(correlation)
+        alive = xp.astype(size > (tau - error)[:, None], size.dtype)
+        count = layers[i + 1].patch_count(alive) if i + 1 < len(layers) else _count(alive)
+        clear = xp.min(xp.abs(size - tau[:, None]), axis=-1) > error
+        spread = xp.where(clear, xp.sqrt(count) * error, xp.full_like(error, xp.inf))
     return estimates
 
 

@@ -28,6 +28,18 @@ def soft_threshold(u: Array, tau: Array) -> Array:
     return u - xp.minimum(xp.maximum(u, -tau[:, None]), tau[:, None])
 
 
+def one_sided_threshold(u: Array, tau: Array) -> Array:
+    r""":math:`(u-\tau)_+`, entry by entry, the layer of a ReLU network with the bias -tau; u (B, d), tau (B,)."""
+    xp = namespace(u, tau)
+    return xp.maximum(u - tau[:, None], xp.zeros_like(u))
+
+
+def hard_threshold(u: Array, tau: Array) -> Array:
+    """u where |u| > tau and 0 elsewhere; u (B, d), tau (B,) >= 0. NaN stays NaN."""
+    xp = namespace(u, tau)
+    return xp.where(xp.abs(u) <= tau[:, None], xp.zeros_like(u), u)
+
+
 def proximal_step(A: Array, X: Array, lam: Array, L: Array, y: Array) -> Array:
     """One step of iterative shrinkage from y (B, d), with step size 1/L."""
     return soft_threshold(y - rmatvec(A, matvec(A, y) - X) / L[:, None], lam / L)
