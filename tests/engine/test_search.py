@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -160,14 +161,44 @@ def test_a_violation_that_sampling_misses_refutes_the_claim(tmp_path):
     assert [c.verdict.verdict for c in after.claims] == ["violated", "no violation"]
     assert not after.as_expected
     assert "the search found" in after.claims[0].verdict.summary
-    assert after.claims[0].witness["instance"] is None
-    assert after.claims[0].witness["ratio"] > 1
+    record = after.claims[0].witness
+    assert record["instance"] is None
+    assert record["ratio"] > 1
+    assert record["shrunk"]
+    assert len(record["arrays"]["x"]) < N  # |x|_1 > 3.3 |x|_2 needs eleven entries
+    assert record["file"].startswith("witness-")
+    file = tmp_path / "spheres.py"
+    file.write_text("from tests.engine.test_search import LENGTH, RARE, theorem\nTHEOREM = theorem(RARE, LENGTH)\n")
+    lines = witness.replay(tmp_path / "spheres" / record["file"], str(file)).lines
+    assert "shrunk from what the search found from instances of family 'random', seed 0" in lines
+    assert "as a test:" in lines
     assert [s["claim"] for s in after.search] == ["false, rarely", "length"]
     assert json.dumps(after.to_json()["search"])
+    assert after.claims[1].witness is None
     assert [s["file"] for s in again.search] == [s["file"] for s in after.search]
     about, x = witness._read(tmp_path / "spheres" / after.search[0]["file"])
     assert about["instance"] is None
     assert witness.recheck(rare, Params(), RARE, x)["confirmed"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_witness_of_the_search_is_certified(tmp_path, dtype):
+    """It is rechecked in double precision, also when it was found in single."""
+
+    def exact(p, x):
+        size = x["size"]
+        tie = -abs(sum(v * v for v in x["x"]) - size * size)
+        return {"on the sphere": tie, "first > 0": x["x"][0], "size > 0": size}, {"sum": sum(x["x"]), "size": size}
+
+    claim = replace(RARE, bound=Formula("2.9 * size"))
+    settings = campaign.Settings(search=20.0, dtype=dtype, backend="numpy")
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        result = campaign.run(theorem(claim, exact=exact), Params(), settings, ledger, tmp_path)
+    record = result.claims[0].witness
+    assert result.claims[0].verdict.verdict == "violated"
+    assert record["instance"] is None
+    assert record["shrunk"]
+    assert record["certified"]
 
 
 def test_time_that_is_left_goes_to_the_other_claims():

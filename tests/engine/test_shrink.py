@@ -169,6 +169,19 @@ def test_a_claim_that_should_hold_is_not_given_up():
         assert (found["base"] >= 2) == (smallest == 2) or smallest == 1
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_entries_of_another_scale_are_brought_back(scale):
+    """A search drifts to them where the ratio does not see the scale; rounding finds no short numbers there."""
+
+    def some(draw, p, family):
+        return {"x": scale * draw.uniform(4, low=0.6, high=1.4)}
+
+    claim = Claim("far from bent", Every(), "one", Formula("1.35 * two"), expects="refuted", because="")
+    theorem = toy(some, (claim,))
+    found = shrink.shrink(theorem, Params(), claim, first(theorem, Params()), "all")
+    np.testing.assert_array_equal(found["x"], [[1, 1]])
+
+
 def test_functions_that_refuse_a_shape_are_no_obstacle():
     def picky(p, x):
         if x["x"].shape[-1] < 4:

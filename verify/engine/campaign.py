@@ -207,30 +207,38 @@ def _conclude(theorem: Theorem, p: Parameters, claim: Claim, evidence: Evidence,
         decision = _unconfirmed(decision, unconfirmed)
     record = None
     if found is not None and decision.verdict == "violated":
-        _, x, record = found
-        record = {k: v for k, v in record.items() if k not in ("confirmed", "outcome")}
-        record["file"] = f"witness-{witness.slug(claim.name)}{_point(theorem, p)}.npz"
-        witness.save(out / theorem.name / record["file"], theorem, p, claim, x, record, seed)
+        record = _saved(theorem, p, claim, *found[1:], seed, out)
     return ClaimResult(claim.name, claim.kind.label, claim.origin, claim.expects, decision, record)
+
+
+def _saved(
+    theorem: Theorem, p: Parameters, claim: Claim, x: dict[str, Any], record: dict[str, Any], seed: int, out: Path
+) -> dict[str, Any]:
+    """The record of a witness that is saved, with the name of its file."""
+    file = f"witness-{witness.slug(claim.name)}{_point(theorem, p)}.npz"
+    witness.save(out / theorem.name / file, theorem, p, claim, x, record, seed)
+    return {**{k: v for k, v in record.items() if k not in ("confirmed", "outcome")}, "file": file}
 
 
 def _keep(
     theorem: Theorem, p: Parameters, found: search.Search, claims: list[ClaimResult], seed: int, out: Path
 ) -> None:
-    """Saves the worst instance of a search, rechecked alone; one that violates its claim refutes it."""
+    """Saves the worst instance of a search, rechecked alone. One that violates its claim refutes it, and is shrunk and
+    certified as those of the samples are."""
     if not found.x:
         return
     claim = theorem.claim(found.claim)
     record = {"family": found.family, "instance": None, **witness.recheck(theorem, p, claim, found.x)}
     found.file = f"worst-{witness.slug(claim.name)}{_point(theorem, p)}.npz"
     witness.save(out / theorem.name / found.file, theorem, p, claim, found.x, record, seed)
-    if record.pop("confirmed"):
-        index = next(i for i, c in enumerate(claims) if c.name == claim.name)
-        record = {k: v for k, v in record.items() if k != "outcome"} | {"file": found.file}
-        seen = claims[index].verdict
+    index = next(i for i, c in enumerate(claims) if c.name == claim.name)
+    seen = claims[index].verdict
+    if seen.verdict == "violated":
+        return
+    if settled := witness.settle(theorem, p, claim, found.x, found.family, None):
         summary = f"violated by an instance that the search found from {found.family!r}; {seen.summary}"
-        changed = replace(seen, verdict="violated", summary=summary, ratio_max=max(seen.ratio_max, record["ratio"]))
-        claims[index] = replace(claims[index], verdict=changed, witness=record)
+        changed = replace(seen, verdict="violated", summary=summary, ratio_max=max(record["ratio"], seen.ratio_max))
+        claims[index] = replace(claims[index], verdict=changed, witness=_saved(theorem, p, claim, *settled, seed, out))
 
 
 def _point(theorem: Theorem, p: Parameters) -> str:

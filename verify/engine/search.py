@@ -74,10 +74,18 @@ def worst(
             left -= 1
         best = max(tried, key=lambda s: -math.inf if math.isnan(s.ratio) else s.ratio)
         best.evaluations = sum(s.evaluations for s in tried)
+        best.x = _in_double(theorem, p, best.x)
         found.append(best)
         if say is not None:
             say(f"search: {claim.name}: {best.ratio:.9g} from {best.family!r}")
     return found
+
+
+def _in_double(theorem: Theorem, p: Parameters, x: dict[str, Any]) -> dict[str, Any]:
+    """The instance in double precision, tied together again where it was found in single: a recheck is in double."""
+    short = {name: a for name, a in x.items() if a.dtype.kind == "f" and a.dtype.itemsize < 8}
+    double = {**x, **{name: a.astype("float64") for name, a in short.items()}}
+    return theorem.repair(p, double) if short and theorem.repair else double
 
 
 def search(

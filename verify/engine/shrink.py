@@ -1,7 +1,9 @@
 r"""Shrinking: a witness with fewer coordinates, more zeros and shorter numbers that still violates its claim.
 
 The steps are greedy and know nothing of the theorem: drop coordinates, set entries to 0, round them to short rationals,
-turn signs to +. One is kept only if it makes the instance shorter to write down, the hypotheses of the claim still
+turn signs to +; before them, arrays with very large or very small entries are scaled by a power of two, because a
+search drifts where a ratio does not see the scale. One is kept only if it makes the instance shorter to write down (of
+the scaling this is not asked), the hypotheses of the claim still
 hold, and the independent path still finds the violation. Three more things keep the instance in the domain of the
 theorem, where the hypotheses do not say all of it:
 
@@ -38,6 +40,7 @@ LARGEST = 10_000  # entries of an instance that is worth shrinking
 ENTRIES = 64  # up to which entries are changed one by one, not only an array at a time
 DRAWS = 16  # of which the common features are taken
 CLOSE = 1e-9
+ORDINARY = 64.0  # an array whose largest entry is beyond this, or below its inverse, is scaled to entries below 1
 
 Instance = dict[str, Any]
 
@@ -63,12 +66,13 @@ def shrink(
     search = _Search(theorem, p, claim, dict(x), common, fixed, time.monotonic() + seconds, work)
     if not search.settle():
         return dict(x)
+    _scaled(search)
     before = math.inf
     while cost(search.x) < before and not search.over:
         before = cost(search.x)
         for step in (_drop, _zeros, _rounded, _signs):
             step(search)
-    return search.x
+    return search.x if cost(search.x) < cost(x) else dict(x)
 
 
 def cost(x: Mapping[str, Any]) -> int:
@@ -129,13 +133,14 @@ class _Search:
         self.others = [c for c, wrong in zip(self.others, decided[1:], strict=True) if not wrong]
         return decided[0]
 
-    def keep(self, y: Instance) -> bool:
-        """Takes the changed instance if it is shorter and still a witness."""
-        if self.over or cost(y) >= cost(self.x):
+    def keep(self, y: Instance, longest: float | None = None) -> bool:
+        """Takes the changed instance if it is still a witness, and shorter than ``longest``: than the last one."""
+        longest = cost(self.x) if longest is None else longest
+        if self.over or cost(y) >= longest:
             return False
         self.left -= max(SMALLEST, sum(a.size for a in y.values()))
         y = self._tied(y) if self.ties else y
-        if cost(y) >= cost(self.x) or not self._eligible(y):
+        if cost(y) >= longest or not self._eligible(y):
             return False
         decided = self._outcomes(y, [self.claim, *self.others])
         if decided is None or not decided[0] or any(decided[1:]):
@@ -185,6 +190,22 @@ class _Search:
 # --------------------------------------------------------------------------------------------------------- the steps
 
 
+def _scaled(search: _Search) -> None:
+    """Brings the largest entry of all arrays together, then of each, into [1/2, 1)."""
+    import numpy as np
+
+    names = _changeable(search)
+    for group in (names, *([name] for name in names)):
+        largest = max((float(np.abs(search.x[name]).max()) for name in group), default=0.0)
+        if 0 < largest < math.inf and not 1 / ORDINARY <= largest <= ORDINARY:
+            factor = 2.0 ** -math.frexp(largest)[1]
+            search.keep({**search.x, **{name: search.x[name] * factor for name in group}}, math.inf)
+
+
+def _changeable(search: _Search) -> list[str]:
+    return [n for n, a in search.x.items() if n not in search.fixed and a.dtype.kind == "f" and a.size]
+
+
 def _drop(search: _Search) -> None:
     """Leaves out coordinates, an index of every axis of one length in all arrays: halves first, then less."""
     import numpy as np
@@ -229,8 +250,7 @@ def _change(search: _Search, values: Callable[[float], list[float]]) -> None:
     """Tries the values for whole arrays, then for single entries; of a matrix that has to be symmetric, for pairs."""
     import numpy as np
 
-    names = [n for n, a in search.x.items() if n not in search.fixed and a.dtype.kind == "f" and a.size]
-    for name in names:
+    for name in _changeable(search):
         if not np.isfinite(search.x[name]).all():
             continue
         for number in range(len(values(1.0))):

@@ -64,12 +64,8 @@ def confirm(
 ) -> tuple[Lead, dict[str, Any], dict[str, Any]] | None:
     """The smallest instance among the leads that is still violated alone, shrunk: its lead, arrays and record.
 
-    None when no lead is confirmed. The record is the ``witness`` of :class:`verify.engine.result.ClaimResult`,
-    without its file; ``shrunk`` says whether the arrays are shorter than those of the instance, and ``certified`` what
-    exact arithmetic proves of them (empty if it does not prove the violation).
+    None when no lead is confirmed. The record is that of :func:`settle`.
     """
-    from verify.engine import shrink
-
     host = Backend("numpy", "float64")
     instances = []
     for lead in leads(tallies):
@@ -80,14 +76,31 @@ def confirm(
         instances.append((math.inf if length is None else length[0], lead, x))
     instances.sort(key=lambda item: (item[1].suspect, item[0]))
     for _, lead, x in instances[:TRIES]:
-        record = recheck(theorem, p, claim, x)
-        if record["confirmed"]:
-            shorter = shrink.shrink(theorem, p, claim, x, lead.family)
-            shrunk = shrink.cost(shorter) < shrink.cost(x)
-            says = {"shrunk": shrunk, "certified": _certified(theorem, p, claim, shorter)}
-            found = recheck(theorem, p, claim, shorter) if shrunk else record
-            return lead, shorter, {"family": lead.family, "instance": lead.instance, **found, **says}
+        if found := settle(theorem, p, claim, x, lead.family, lead.instance):
+            return lead, *found
     return None
+
+
+def settle(
+    theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any], family: str, instance: int | None
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The instance shrunk, and its record, if it violates the claim alone; ``instance`` is its number in the family,
+    None if a search found it.
+
+    The record is the ``witness`` of :class:`verify.engine.result.ClaimResult`, without its file; ``shrunk`` says
+    whether the arrays are shorter than those given, and ``certified`` what exact arithmetic proves of them (empty if it
+    does not prove the violation).
+    """
+    from verify.engine import shrink
+
+    record = recheck(theorem, p, claim, x)
+    if not record["confirmed"]:
+        return None
+    shorter = shrink.shrink(theorem, p, claim, x, family)
+    shrunk = shrink.cost(shorter) < shrink.cost(x)
+    says = {"shrunk": shrunk, "certified": _certified(theorem, p, claim, shorter)}
+    found = recheck(theorem, p, claim, shorter) if shrunk else record
+    return shorter, {"family": family, "instance": instance, **found, **says}
 
 
 def built(theorem: Theorem, p: Parameters, claim: Claim, tallies: Mapping[str, Tally], seed: int) -> bool:
@@ -180,9 +193,10 @@ def slug(text: str) -> str:
 
 
 def _origin(about: Mapping[str, Any]) -> str:
+    shrunk = "shrunk from " if about.get("shrunk") else ""
     if about["instance"] is None:
-        return "found by search from instances"
-    return f"{'shrunk from ' if about.get('shrunk') else ''}instance {about['instance']}"
+        return f"{shrunk}what the search found from instances"
+    return f"{shrunk}instance {about['instance']}"
 
 
 @dataclass(frozen=True)
