@@ -108,3 +108,25 @@ def test_against_cvxpy():
         x = cp.Variable(D.shape[1])
         cp.Problem(cp.Minimize(cp.sum_squares(y[row] - D @ x) / 2 + xi * cp.norm1(x))).solve(solver=cp.CLARABEL)
         assert np.abs(x.value - found.x[row]).max() < 1e-4
+
+
+def test_the_victim_is_reached_as_far_as_the_formula_says(backend):
+    """xi |G_T^{-1} D_T^T d_j|_1 plus the length of the noise times that of the rest of d_j."""
+    D = conference(53).D
+    random = np.random.default_rng(7)
+    member = np.zeros((20, 54))
+    np.put_along_axis(member, np.argsort(random.random((20, 54)), axis=1)[:, :3], 1.0, axis=1)
+    signs, noise = (to_numpy(a) for a in lagrangian.victims(backend.asarray(D)[None, ...], backend.asarray(member)))
+    assert (np.abs(signs) == member).all()
+    for row in range(20):
+        T = np.flatnonzero(member[row])
+        weights = np.linalg.lstsq(D[:, T], D, rcond=None)[0]
+        sizes = np.abs(weights).sum(axis=0)
+        sizes[T] = -1
+        reached = np.delete(D.T @ (noise[row] + D[:, T] @ np.linalg.solve(D[:, T].T @ D[:, T], signs[row, T])), T)
+        rest = D - D[:, T] @ weights
+        assert np.abs(D[:, T].T @ noise[row]).max() < 1e-14
+        assert np.linalg.norm(noise[row]) == pytest.approx(1)
+        best = sizes.max()
+        candidates = best + np.linalg.norm(rest, axis=0)[sizes > best * (1 - 2e-6)]
+        assert np.abs(reached).max() >= candidates.min() - 1e-5

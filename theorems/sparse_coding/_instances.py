@@ -107,7 +107,7 @@ def permute_atoms(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
 
 def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """Everything measured in a unit four times smaller."""
-    return {**x, **{name: 4 * x[name] for name in ("alpha", "v", "radius", "point") if name in x}}
+    return {**x, **{name: 4 * x[name] for name in ("alpha", "v", "radius", "point", "xi") if name in x}}
 
 
 def random_noise(draw: Any, n: int, radius: Any) -> Any:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from verify.core.arrays import Array, eps, matvec, namespace, norm1, norm2, norm_inf, rmatvec
 from verify.core.enclosure import Enclosure
-from verify.kit.basis_pursuit import padded_support, spread, support_gram
+from verify.kit.basis_pursuit import padded_support, solve_gram, spread, support_gram
 from verify.kit.shrinkage import soft_threshold
 
 STEPS = 400  # of the contraction, at most; a factor below 1/2 needs 55
@@ -67,3 +67,28 @@ def restricted(D: Array, y: Array, xi: Array, member: Array, input_error: Array 
     outside = xp.where(member == 0, xp.abs(correlation), xp.zeros_like(correlation))
     reach = Enclosure.around(xp.max(outside, axis=-1), 2 * drift + width * error)
     return Restricted(spread(x, member), error, reach, reach.upper < xi, reach.lower > xi)
+
+
+def victims(D: Array, member: Array) -> tuple[Array, Array]:
+    r"""What drives an atom off the support hardest: signs (B, m) on the supports ``member`` (B, m) and a unit noise
+    direction (B, n).
+
+    Off the support :math:`d_j^T(y-D_Tx)=d_j^T(I-P_T)E+\xi\,z^TG_T^{-1}D_T^Td_j`, z the signs of x. The victim is the
+    atom with the largest :math:`\|G_T^{-1}D_T^Td_j\|_1`, the signs are those of that vector, and the noise is along
+    :math:`(I-P_T)d_j`: both terms are then as large as they can be for this atom.
+    """
+    xp = namespace(D, member)
+    support, mask = padded_support(member)
+    atoms, gram = support_gram(D, support, mask)
+    weights = solve_gram(gram, xp.matmul(atoms, D))  # (B, k, m): column j is G_T^{-1} D_T^T d_j
+    sizes = xp.sum(xp.abs(weights), axis=-2)
+    columns = xp.arange(member.shape[-1], dtype=xp.int64, device=member.device)
+    first = sizes * (1 - 1e-6 * xp.astype(columns, D.dtype) / member.shape[-1])  # of equals, whatever the rounding
+    victim = xp.argmax(xp.where(member == 0, first, xp.full_like(sizes, -1.0)), axis=-1)[:, None]
+    at = xp.take_along_axis(weights, xp.broadcast_to(victim[:, None, :], (*weights.shape[:2], 1)), axis=-1)[..., 0]
+    ones = xp.ones_like(at)
+    signs = spread(xp.where(at < -1e-6, -ones, ones), member)
+    atom = matvec(D, xp.astype(columns[None, :] == xp.astype(victim, xp.int64), D.dtype))
+    rest = atom - rmatvec(atoms, at)
+    length = norm2(rest)
+    return signs, rest / xp.where(length > 0, length, xp.ones_like(length))[:, None]
