@@ -26,6 +26,7 @@ from verify.kit.coherence import (
     spark,
     subset_ranks,
     subset_sizes,
+    unit,
 )
 
 SIMPLEX = np.eye(4) * 4 - 1  # columns of a simplex in three dimensions, times its height
@@ -42,6 +43,12 @@ def spark_by_minors(A: np.ndarray) -> int:
 @pytest.mark.parametrize("family", [dictionaries.conference(13), dictionaries.transversal(4, 5)], ids=lambda f: f.name)
 def test_the_coherence_of_families_known_exactly(family):
     assert coherence(family.D[None])[0] == pytest.approx(family.mu, abs=family.n * np.finfo(float).eps)
+
+
+def test_unit_columns_and_rows():
+    x = np.asarray([[[3.0, 0.0], [4.0, 0.0]]])
+    assert unit(x)[0].tolist() == [[0.6, 0.0], [0.8, 0.0]]
+    assert unit(x, axis=-1)[0].tolist() == [[1.0, 0.0], [1.0, 0.0]]
 
 
 def test_which_columns_meet():

@@ -50,7 +50,7 @@ from theorems.bibliography import ELAD2018, OURS, PAPYAN2017, WELCH1974
 from verify import Claim, Every, Figure, Formula, Parameters, Source, Theorem, control
 from verify.core.arrays import eps, namespace
 from verify.kit import dictionaries
-from verify.kit.coherence import coherence, meetings, off_diagonal
+from verify.kit.coherence import coherence, meetings, off_diagonal, unit
 from verify.kit.convolutions import dense
 
 UNIT, WIDE, FILTERS = "unit columns", "more atoms than rows", "a convolution"
@@ -90,7 +90,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """D (B, n, m); of a convolution filters (B, f, N), filled up with zeros to the circle, and taps (B,)."""
     if family in ("random", SHORT):
         D = draw.normal(p.n, p.m)
-        return {"D": _unit(D, -2) * (0.5 if family == SHORT else 1.0)}
+        return {"D": unit(D) * (0.5 if family == SHORT else 1.0)}
     if family == "filters, random":
         return _bank(draw, draw.normal(p.filters, p.taps), p.taps + p.gap)
     if family.startswith("filters"):
@@ -101,7 +101,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     if family in ("conference", "simplex"):  # a reflection moves the frame as a whole
         u = draw.sphere(D.shape[1])[..., None]
         D = D - 2 * u * draw.xp.sum(u * D, axis=1, keepdims=True)
-    return {"D": _unit(D * draw.sign(D.shape[-1])[:, None, :], -2)}
+    return {"D": unit(D * draw.sign(D.shape[-1])[:, None, :])}
 
 
 def _frame(family: str) -> Any:
@@ -124,8 +124,8 @@ def _bank(draw: Any, taps: Any, positions: int) -> dict[str, Any]:
     """Unit filters of random sign with these taps (B, f, s)."""
     xp = draw.xp
     f, s = taps.shape[1:]
-    unit = _unit(taps, -1) * draw.sign(f)[..., None]
-    return {"filters": xp.concat([unit, draw.full(0.0, f, positions - s)], axis=-1), "taps": draw.full(float(s))}
+    bank = unit(taps, -1) * draw.sign(f)[..., None]
+    return {"filters": xp.concat([bank, draw.full(0.0, f, positions - s)], axis=-1), "taps": draw.full(float(s))}
 
 
 @lru_cache
@@ -156,20 +156,15 @@ def _climbed(f: int, s: int, positions: int) -> Any:
         filled = np.concatenate([taps, np.zeros((*taps.shape[:2], positions - s))], axis=-1)
         return coherence(dense(filled[:, None], (positions,)))
 
-    best = _unit(random.standard_normal((32, f, s)), -1)
+    best = unit(random.standard_normal((32, f, s)), -1)
     least, step = height(best), np.full(32, 0.3)
     for _ in range(1500):
-        tried = _unit(best + step[:, None, None] * random.standard_normal(best.shape), -1)
+        tried = unit(best + step[:, None, None] * random.standard_normal(best.shape), -1)
         found = height(tried)
         lower = found < least
         best, least = np.where(lower[:, None, None], tried, best), np.where(lower, found, least)
         step = np.clip(step * np.where(lower, 1.6, 0.97), 1e-6, 1.0)
     return best
-
-
-def _unit(x: Any, axis: int) -> Any:
-    xp = namespace(x)
-    return x / xp.sqrt(xp.sum(x * x, axis=axis, keepdims=True))
 
 
 def _dictionary(x: Any) -> Any:
@@ -245,10 +240,10 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
 def repair(p: Params, x: Any) -> dict[str, Any]:
     """Columns of length 1 again, and no taps beyond the last."""
     if "filters" not in x:
-        return {**x, "D": _unit(x["D"], -2)}
+        return {**x, "D": unit(x["D"])}
     xp, bank = namespace(x["filters"]), x["filters"]
     inside = xp.arange(bank.shape[-1], dtype=bank.dtype, device=bank.device)[None, :] < x["taps"][:, None]
-    return {**x, "filters": _unit(xp.where(inside[:, None, :], bank, xp.zeros_like(bank)), -1)}
+    return {**x, "filters": unit(xp.where(inside[:, None, :], bank, xp.zeros_like(bank)), -1)}
 
 
 def negate(draw: Any, x: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,13 @@ PRIME = 2**31 - 1
 SUBSETS = 2**14  # of the columns, at most
 
 
+def unit(x: Array, axis: int = -2) -> Array:
+    """The vectors along an axis divided by their lengths, those that are 0 as they are."""
+    xp = namespace(x)
+    lengths = xp.sqrt(xp.sum(x * x, axis=axis, keepdims=True))
+    return x / xp.where(lengths > 0, lengths, xp.ones_like(lengths))
+
+
 def off_diagonal(D: Array) -> Array:
     """|<d_i, d_j>| with zeros on the diagonal: D (B, n, m) -> (B, m, m)."""
     xp = namespace(D)
