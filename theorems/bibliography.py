@@ -188,6 +188,13 @@ SOKOLIC2017 = Reference(
     "IEEE Transactions on Signal Processing 65(16); arXiv:1605.08254",
     2017,
 )
+KLOVE1989 = Reference(
+    "klove1989",
+    "T. Kløve",
+    "Bounds and construction for difference triangle sets",
+    "IEEE Transactions on Information Theory 35(4)",
+    1989,
+)
 XU2012 = Reference("xu2012", "H. Xu, S. Mannor", "Robustness and generalization", "Machine Learning 86(3)", 2012)
 WEISSMAN2003 = Reference(
     "weissman2003",

@@ -391,7 +391,7 @@ THEOREM = Theorem(
             r"\lVert\Gamma-\hat\Gamma_K\rVert^2",
             "squared distance of a nonnegative point from the last layer",
         ),
-        "excess": (r"J_K(\Gamma)-J_K(\hat\Gamma_K)", "what the point has more in the objective of the last layer"),
+        "excess": (r"\Delta J_K", "what the point has more in the objective of the last layer"),
         "delta_j": (r"\delta_J", "rounding of the objective"),
         "unsplit": (
             r"\#\{S_\beta\ne S_\beta^+(z)-S_\beta^+(-z)\}",
