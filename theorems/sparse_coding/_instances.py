@@ -69,6 +69,22 @@ def sparse_vector(draw: Any, m: int, k: Any, signs: Any = None) -> Any:
     return xp.where(rank < k[:, None], values, xp.zeros_like(values))
 
 
+def most_correlated(draw: Any, D: Any, k: Any) -> tuple[Any, Any]:
+    """A random victim among the atoms, as 1 among zeros (B, m), and the k atoms most correlated with it: the signs of
+    their correlations (B, m), 0 elsewhere. Ties are broken at random, so that equiangular frames give all supports."""
+    xp = draw.xp
+    m = D.shape[-1]
+    gram = xp.matmul(xp.matrix_transpose(D), D)[0, ...]
+    gram = gram - xp.eye(m, dtype=D.dtype, device=D.device)
+    number = draw.integers(0, m)
+    correlation = xp.take(gram, number, axis=0)
+    order = xp.argsort(xp.abs(correlation) + 1e-6 * draw.uniform(m), axis=-1, descending=True)
+    inside = xp.argsort(order, axis=-1) < k[:, None]
+    atoms = xp.arange(m, dtype=number.dtype, device=D.device)[None, :]
+    victim = xp.astype(atoms == number[:, None], D.dtype)
+    return victim, xp.where(inside, xp.sign(correlation), xp.zeros_like(correlation))
+
+
 def count(alpha: Any) -> Any:
     """The number of non-zeros, as a float: (B,)."""
     xp = namespace(alpha)

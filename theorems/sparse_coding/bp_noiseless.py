@@ -67,7 +67,6 @@ FAMILIES = {
 
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """D (1, n, m); mu (1,); alpha (B, m); no noise: v (B, n) = 0 and radius (B,) = 0."""
-    xp = draw.xp
     D, mu = instances.dictionary(draw, p, family)
     n, m = D.shape[-2:]
     k = instances.sparsity(draw, p, mu, HALF)
@@ -76,15 +75,8 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     if family.endswith("random support"):
         alpha = instances.sparse_vector(draw, m, k)
     else:
-        gram = xp.matmul(xp.matrix_transpose(D), D)[0, ...]
-        gram = gram - xp.eye(m, dtype=D.dtype, device=D.device)
-        correlation = xp.take(gram, draw.integers(0, m), axis=0)
-        # Ties of the correlations are broken at random, so that equiangular frames give all supports.
-        order = xp.argsort(xp.abs(correlation) + 1e-6 * draw.uniform(m), axis=-1, descending=True)
-        rank = xp.argsort(order, axis=-1)
-        magnitude = draw.log_uniform(m, low=0.36787944117144233, high=7.38905609893065)
-        inside = (rank < k[:, None]) & (correlation != 0)
-        alpha = xp.where(inside, xp.sign(correlation) * magnitude, xp.zeros_like(magnitude))
+        _, pull = instances.most_correlated(draw, D, k)
+        alpha = pull * draw.log_uniform(m, low=0.36787944117144233, high=7.38905609893065)
     zero = draw.full(0.0)
     return {"D": D, "mu": mu, "alpha": alpha, "v": draw.full(0.0, n), "radius": zero}
 
