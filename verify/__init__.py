@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from verify.core.enclosure import Enclosure
     from verify.core.formula import Formula
-    from verify.core.theorem import Claim, Figure, Parameters, Reference, Source, Theorem, control, misreading
+    from verify.core.theorem import Claim, Figure, Parameters, Reference, Sharper, Source, Theorem, control, misreading
 
 # What a theorem file needs, imported when first asked for: nothing here may cost start-up time.
 _PUBLIC = {
@@ -32,6 +32,7 @@ _PUBLIC = {
             "Probability",
             "Rate",
             "Reference",
+            "Sharper",
             "Source",
             "Theorem",
             "control",

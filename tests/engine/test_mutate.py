@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from verify import Claim, Count, Every, Formula
+from verify import Claim, Comparison, Count, Every, Formula, Identity, Probability, Rate, Sharper
 from verify.core.arrays import Backend
 from verify.core.formula import FormulaError
 from verify.engine import campaign, mutate
@@ -17,6 +17,12 @@ from verify.report import pages
 from . import toys
 
 NUMPY = Backend("numpy")
+
+
+def explanations(theorem):
+    """The explanations of the survivors by what was changed."""
+    found = mutate.mutate(theorem, theorem.parameters(), NUMPY, 0, 0.01)
+    return {m["change"]: m["explained"] for m in found if m["outcome"] == "survives"}
 
 
 def mutants(theorem, **params):
@@ -108,6 +114,66 @@ def test_terms_for_rounding_may_be_dropped():
     assert not found["scale dropped from scale + delta"]["explained"]
 
 
+def test_a_mutant_that_another_claim_implies_is_explained():
+    loose = Claim("loose", Every(), "value", Formula("2 * scale"))
+    assert explanations(toys.toy("loose", (loose,), instances=300))["2 times 0.9"] == ""
+    both = explanations(toys.toy("loose", (loose, toys.TRUE), instances=300))
+    assert both["2 times 0.9"] == both["all of it times 0.9"] == "says no more than 'true'"
+    # A bound in other quantities explains nothing: it may be as large as what is measured.
+    equal = Claim("equal", Identity(), "value", Formula("value"))
+    assert explanations(toys.toy("loose", (loose, equal), instances=300))["2 times 0.9"] == ""
+    # A claim under more hypotheses does not speak of all instances.
+    partly = replace(toys.TRUE, given=("large",))
+    assert explanations(toys.toy("loose", (loose, partly), instances=300))["2 times 0.9"] == ""
+
+
+def test_a_mutant_that_a_sharper_statement_implies_is_explained():
+    half = Claim("half", Probability(0.5), "value", Formula("1.5 * scale"), ("large",))
+    why = "u is below 1"
+    sharper = (Sharper("ha*", why, Formula("scale"), 0.0, ()),)
+    found = explanations(toys.toy("sharper", (half,), instances=3000, sharper=sharper))
+    assert found["1.5 times 0.9"] == found["a tenth of delta"] == found["without 'large'"] == why
+    kept = (Sharper("half", why, Formula("scale")),)
+    found = explanations(toys.toy("sharper", (half,), instances=3000, sharper=kept))
+    assert found["1.5 times 0.9"] == why
+    assert found["a tenth of delta"] == found["without 'large'"] == ""
+
+
+def test_a_bound_that_is_no_number_says_nothing():
+    """A root of a negative number, everywhere or where it would not be weaker."""
+    rooted = Claim("rooted", Every(), "value", Formula("scale * sqrt(2 - scale)"))
+    theorem = toys.toy("rooted", (rooted,), instances=60)
+    found = {m["change"]: m["outcome"] for m in mutate.mutate(theorem, toys.Params(), NUMPY, 0, 0.01)}
+    assert found["scale dropped from 2 - scale"] == "weaker"
+    found = {m["change"] for m in mutate.mutate(theorem, toys.Params(scale=1.9), NUMPY, 0, 0.01)}
+    assert "2 times 0.9" not in found
+    assert "2 times 1.1" in found
+
+
+def test_a_hypothesis_without_which_nothing_can_be_decided_is_untested():
+    def solve(p, x):
+        from verify.core.arrays import namespace
+
+        found = toys.solve(p, x)
+        return {**found, "value": namespace(x["u"]).where(x["u"] >= 0.25, found["value"], 0 * x["u"] + math.nan)}
+
+    needed = Claim("needed", Every(), "value", Formula("scale"), ("large",))
+    assert mutants(toys.toy("needed", (needed,), solve, instances=300))["needed: without 'large'"] == "untested"
+
+
+def test_an_order_of_growth_has_no_factor_and_an_equality_no_other_side():
+    rate = Claim("rate", Rate(1.0), "value", Formula("scale"), relation="==")
+    equal = Claim("equal", Identity(), "value", Formula("value"))
+    changes = [change for claim in (rate, equal) for change, _ in mutate._mutants(claim)]
+    assert changes == ["exponent 0.75", "exponent 1.25", "all of it times 0.9", "all of it times 1.1"]
+
+
+def test_a_comparison_that_the_run_confirms_is_explained():
+    ahead = Claim("ahead", Comparison(), "value", Formula("scale"))
+    plain = replace(toys.toy("ahead", (ahead,), instances=900), families={"plain": "uniform"}, shares={"plain": 1.0})
+    assert explanations(plain)["all of it times 0.9"] == mutate.CONFIRMED
+
+
 def test_the_score_counts_what_is_not_explained():
     some = [
         {"outcome": o, "explained": e}
@@ -116,7 +182,7 @@ def test_the_score_counts_what_is_not_explained():
     assert mutate.score(some) == 0.5
     assert math.isnan(mutate.score([]))
     idle = Claim("idle", Every(), "value", Formula("scale"), ("large",))
-    told = toys.toy("told", (idle,), instances=300, batch=64, survivors={"idle: without 'large'": "u <= 1 always"})
+    told = toys.toy("told", (idle,), instances=300, batch=64, survivors={"idle: without *": "u <= 1 always"})
     (found,) = [m for m in mutate.mutate(told, toys.Params(), NUMPY, 0, 0.01) if m["change"].startswith("without")]
     assert found["explained"] == "u <= 1 always"
 

@@ -89,8 +89,8 @@ is false.
 **How it is checked.** Regions are counted exactly, in a ball with more than one dimension by the distances of the
 intersections from 0. The two integrals of (2) are exact sums over the pieces of each network, so the network that
 is counted is the one that is integrated, and the mean difference is 0 with a small variance. Only $`R/\sigma`$
-matters, so $`R=1`$: the interval is $`(-1,1)`$, with $`\sigma`$ one of several multiples of the parameter. All weights
-have the variance $`2/n_{l-1}`$.
+matters, so mostly $`R=1`$: the interval is $`(-1,1)`$, with $`\sigma`$ one of several multiples of the parameter. All
+weights have the variance $`2/n_{l-1}`$.
 
 Kind: expectations over the draw of the network, each decided for every family; one comparison.
 
@@ -118,9 +118,12 @@ PLANE_NEURONS = 24
 DEPTHS = (1, 2, 3, 4, 6, 8, 12)
 DISC, BALL = "one layer, disc", "one layer, ball of R^3"
 INTERVAL, INTERVAL_SIGNS = "one layer, interval", "one layer, interval, weights are signs"
+BALL_FULL, INTERVAL_FULL = "one layer, ball of R^3, small biases", "one layer, interval, small biases"
+SHORT, SHORT_SIGNS = "one neuron, short interval", "one neuron, short interval, weight is a sign"
 DEEP, DEEP_SIGNS = "deep, interval", "deep, interval, weights are signs"
 PLANE = {f"plane, {n} layer{'s' if n > 1 else ''}": n for n in DEPTHS}
-LARGE = 5.0  # sigma over sigma_b for one layer and an interval: the bounds are nearly attained
+LARGE, SMALL = 5.0, 0.01  # sigma over sigma_b where the bounds are nearly attained, and where all hyperplanes meet
+RADII = {INTERVAL_FULL: 0.25, SHORT: 1 / 512, SHORT_SIGNS: 1 / 512}  # R where it is not 1
 SPREAD = (0.2, 0.5, 1.0, 2.5, 5.0)  # sigma over sigma_b in the deep families
 
 ONE_LAYER, ONE_INPUT, GAUSSIAN, SIGNS = "one layer, R finite", "one input", "Gaussian weights", "weights are signs"
@@ -140,26 +143,35 @@ class Params(Parameters):
 
 
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
-    """W1 (B, n_1, n_0), b1 (B, n_1), W2, ...; sigma (B,); radius (1,), infinite for the whole plane and else 1, as only
-    R/sigma matters; signs (1,), 1 where the weights are signs times a constant and 0 where they are Gaussian."""
+    """W1 (B, n_1, n_0), b1 (B, n_1), W2, ...; sigma (B,); radius (1,), infinite for the whole plane and mostly 1, as
+    only R/sigma matters; signs (1,), 1 where the weights are signs times a constant and 0 where they are Gaussian."""
     if family in PLANE:
         layers = PLANE[family]
         inputs, widths = 2, (PLANE_NEURONS // layers,) * layers
     elif family in (DEEP, DEEP_SIGNS):
         inputs, widths = 1, (p.width,) * p.depth
     else:
-        inputs, widths = {DISC: 2, BALL: 3}.get(family, 1), (p.neurons,)
+        inputs = {DISC: 2, BALL: 3, BALL_FULL: 3}.get(family, 1)
+        widths = ({BALL_FULL: 5, SHORT: 1, SHORT_SIGNS: 1}.get(family, p.neurons),)
     if family in (DEEP, DEEP_SIGNS):
         sigma = p.sigma_b * draw.choose(SPREAD)
     else:
-        sigma = draw.full(p.sigma_b * (LARGE if family in (INTERVAL, INTERVAL_SIGNS) else 1.0))
-    signs = family in (INTERVAL_SIGNS, DEEP_SIGNS)
+        sizes = {
+            INTERVAL: LARGE,
+            INTERVAL_SIGNS: LARGE,
+            BALL_FULL: SMALL,
+            INTERVAL_FULL: SMALL,
+            SHORT: 0.1,
+            SHORT_SIGNS: 0.1,
+        }
+        sigma = draw.full(p.sigma_b * sizes.get(family, 1.0))
+    signs = family in (INTERVAL_SIGNS, SHORT_SIGNS, DEEP_SIGNS)
     network = kit.he_network(draw, inputs, widths, sigma, signs)
     return {
         **{f"W{number}": W for number, W in enumerate(network.weights, 1)},
         **{f"b{number}": b for number, b in enumerate(network.biases, 1)},
         "sigma": sigma,
-        "radius": draw.backend.asarray([math.inf if family in PLANE else 1.0]),
+        "radius": draw.backend.asarray([math.inf if family in PLANE else RADII.get(family, 1.0)]),
         "signs": draw.backend.asarray([float(signs)]),
     }
 
@@ -271,12 +283,16 @@ THEOREM = Theorem(
         BALL: "(1) with three inputs",
         INTERVAL: "one input, Gaussian weights, large biases: the bound of (3) is nearly attained",
         INTERVAL_SIGNS: "the same for the bound for symmetric weights: each is a random sign times a constant",
+        BALL_FULL: "five hyperplanes of which nearly all meet inside: a count with hardly any variance",
+        INTERVAL_FULL: "the same on an interval",
+        SHORT: "the bound of (3) on a small scale, with the variance of one neuron",
+        SHORT_SIGNS: "the same for the bound for symmetric weights",
         DEEP: "one input, several layers, Gaussian weights",
         DEEP_SIGNS: "one input, several layers, weights that are signs times a constant",
         **{name: f"two inputs, {PLANE_NEURONS} neurons in {n} layers of equal width" for name, n in PLANE.items()},
     },
-    shares=dict.fromkeys(PLANE, 0.2),
-    instances=11_100,
+    shares={**dict.fromkeys(PLANE, 0.2), SHORT: 0.5, SHORT_SIGNS: 0.5, INTERVAL_FULL: 0.5},
+    instances=14_850,
     batch=250,
     claims=(
         Claim("one layer in a ball", Mean(), "regions", Formula(f"1 + {MEETINGS}"), (ONE_LAYER, GAUSSIAN), "=="),

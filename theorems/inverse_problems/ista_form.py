@@ -340,7 +340,7 @@ THEOREM = Theorem(
         "lazy": (r"\lVert z-\psi_\lambda(\dots)\rVert", r"the same with the threshold $`\lambda`$"),
         "kkt": (r"\lVert g(z)\rVert", r"smallest subgradient of $`F`$ at $`z`$"),
         "kkt_after": (r"\lVert g(T(z))\rVert", "smallest subgradient after a step"),
-        "slope": (r"\lVert g(z)\rVert", "the same, with its rounding"),
+        "slope": (r"\lVert g(z)\rVert", "the same, enclosed"),
         "apart": (r"\lVert z-v\rVert", "distance of the two points"),
         "here": ("F(z)", "objective at the point"),
         "there": ("F(v)", "objective at the other point"),

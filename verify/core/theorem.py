@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -219,6 +219,25 @@ class Figure:
     family: str | None = None
 
 
+@dataclass(frozen=True)
+class Sharper:
+    """A true statement that the theorem does not claim, for mutants to be measured by: what ``claim`` (a name, or a
+    pattern with * for several) measures has this ``bound`` too, but for a probability ``delta``, under the hypotheses
+    ``given``; None: as in the claim. ``because`` says why, so that a reader can check it."""
+
+    claim: str
+    because: str
+    bound: Formula | None = None
+    delta: float | None = None
+    given: tuple[str, ...] | None = None
+
+    def of(self, claim: Claim) -> Claim:
+        """The statement."""
+        kind = claim.kind if self.delta is None else Probability(self.delta)
+        given = claim.given if self.given is None else self.given
+        return replace(claim, bound=self.bound or claim.bound, kind=kind, given=given)
+
+
 Arrays = Mapping[str, Any]
 
 
@@ -254,7 +273,8 @@ class Theorem:
     lists of them over the steps. It may leave out what it does not know, and add, under names that no claim uses, what
     a reader should see; it raises ValueError for an instance that it cannot take. It certifies witnesses (see
     :func:`verify.engine.witness.certify`).
-    ``survivors``: "claim: change" -> why that mutant of the claim is true, so that no run can refute it (see
+    ``survivors``: "claim: change" -> why that mutant of the claim is true, so that no run can refute it; a * in the key
+    stands for anything. ``sharper``: true statements that say more than a claim, for the same purpose (see
     :mod:`verify.engine.mutate`).
     """
 
@@ -278,6 +298,7 @@ class Theorem:
     repair: Callable[[Any, Arrays], dict[str, Any]] | None = None
     fixed: tuple[str, ...] = ()
     survivors: Mapping[str, str] = None  # type: ignore[assignment]
+    sharper: tuple[Sharper, ...] = ()
     invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]
     shares: Mapping[str, float] = None  # type: ignore[assignment]
     instances: int = 4096

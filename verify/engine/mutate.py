@@ -7,12 +7,20 @@ that it states. Each mutant is decided on the same instances by the same rules, 
 - ``refuted``: the run notices it;
 - ``weaker``: on every eligible instance its bound is at least as generous as that of the claim, so it says less and is
   rightly not refuted;
-- ``untested``: a dropped hypothesis that every drawn instance met;
+- ``untested``: a dropped hypothesis without which no further instance could be decided;
 - ``survives``: none of these. Either the mutant is true, or the instances are not nasty enough.
 
-The *score* is the share of the refuted among the refuted and the surviving. A theorem may explain mutants that survive
-because they are true (``Theorem.survivors``); those do not count, and neither do those that differ from the claim only
-in what is added for rounding (quantities whose meaning says so), which is 0 in exact arithmetic.
+A mutant whose bound is a number on no eligible instance is none, and neither is a rate with a factor before its bound.
+
+The *score* is the share of the refuted among the refuted and the surviving that nothing explains. What may explain a
+survivor is that it is true:
+
+- it says no more than the claim where nothing is added for rounding (quantities whose meaning says so), no more than
+  another claim of the theorem that is expected to hold and has a bound in the same quantities, or no more than a
+  sharper statement (``Theorem.sharper``); the bounds are compared on every eligible instance, without what is added
+  for rounding;
+- it is a comparison, which speaks of the laws that were drawn and no others, and the run confirms it of them;
+- the theorem says why (``Theorem.survivors``).
 """
 
 from __future__ import annotations
@@ -20,16 +28,32 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from verify.core.arrays import Backend, to_numpy
-from verify.core.theorem import Claim, Comparison, Count, Existence, Parameters, Probability, Rate, Relation, Theorem
+from verify.core.theorem import (
+    Claim,
+    Comparison,
+    Count,
+    Every,
+    Existence,
+    Identity,
+    Mean,
+    Parameters,
+    Probability,
+    Rate,
+    Relation,
+    Theorem,
+)
 from verify.engine import trial, verdict
 from verify.engine.evidence import Tally
 
 FLIPPED: dict[Relation, Relation] = {"<=": ">=", ">=": "<="}
-INSTANCES = 256  # of each family, at most
-ROUNDING = "differs from the claim in terms for rounding alone"
+STATISTICAL = (Mean, Probability, Rate, Comparison)
+INSTANCES = 256  # of each family, at most, where no claim is statistical
+ROUNDING = "says no more than the claim but for terms for rounding"
+CONFIRMED = "a comparison speaks of the laws that were drawn, and of these the run confirms the mutant"
 
 
 @dataclass(frozen=True)
@@ -58,18 +82,20 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
 
     claims = [c for c in theorem.claims if c.expects == "holds"]
     mutants = [(claim, change, mutant) for claim in claims for change, mutant in _mutants(claim)]
+    facts = [_facts(theorem, claim, mutant) for claim, _, mutant in mutants]
     tallies: list[dict[str, Tally]] = [{} for _ in mutants]
     generous, freed, senseless = [True] * len(mutants), [False] * len(mutants), set()
-    alike, small = [True] * len(mutants), _rounding(theorem)
+    says, rounding = [False] * len(mutants), _rounding(theorem)
+    most = theorem.instances if any(isinstance(c.kind, STATISTICAL) for c in claims) else INSTANCES
     with np.errstate(all="ignore"):
         for family, count in theorem.counts(theorem.instances).items():
-            for start in range(0, min(count, INSTANCES), theorem.batch):
-                stop = min(start + theorem.batch, count, INSTANCES)
+            for start in range(0, min(count, most), theorem.batch):
+                stop = min(start + theorem.batch, count, most)
                 draw = trial.draw_for(theorem, p, family, start, stop, seed, chosen)
                 x = theorem.sample(draw, p, family)
                 margins, quantities = theorem.hypotheses(p, x), theorem.solve(p, x)
                 originals = {c.name: _decide(c, p, margins, quantities) for c in claims}
-                sharp = {**quantities, **{name: quantities[name] * 0 for name in small & quantities.keys()}}
+                exact = {**quantities, **{name: quantities[name] * 0 for name in rounding & quantities.keys()}}
                 for i, (claim, _, mutant) in enumerate(mutants):
                     try:
                         out, bound = _decide(mutant, p, margins, quantities)
@@ -78,13 +104,20 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
                         continue
                     tallies[i].setdefault(family, Tally()).merge(trial.tally(mutant, out, start))
                     was, before = originals[claim.name]
-                    eligible = was.missed < 0
+                    eligible, allowed = was.missed < 0, out.missed < 0
                     generous[i] &= _at_least_as_generous(claim, bound, before, eligible)
-                    freed[i] |= bool(((out.missed < 0) & ~eligible).any())
-                    alike[i] &= _alike(mutant, claim, p, sharp)
+                    freed[i] |= bool((allowed & ~eligible & out.finite).any())
+                    says[i] |= _is_a_number(bound)[allowed].any() or not _is_a_number(before)[eligible].any()
+                    if facts[i]:
+                        new = _bound(mutant, p, exact)
+                        facts[i] = [
+                            (why, f)
+                            for why, f in facts[i]
+                            if _at_least_as_generous(mutant, new, _bound(f, p, exact), allowed)
+                        ]
     found = []
     for i, (claim, change, mutant) in enumerate(mutants):
-        if i in senseless:
+        if i in senseless or not says[i]:
             continue
         decision = verdict.decide(mutant, tallies[i], alpha)
         dropped = len(mutant.given) < len(claim.given)
@@ -93,14 +126,17 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
             outcome = "refuted"
         elif dropped and not freed[i]:
             outcome = "untested"
-        elif not dropped and same_side and generous[i]:
+        elif not dropped and same_side and not mutant.is_equality and generous[i]:
             outcome = "weaker"
         else:
             outcome = "survives"
+        explained = ""
+        if outcome == "survives":
+            confirmed = isinstance(mutant.kind, Comparison) and decision.verdict == "no violation"
+            implied = [why for why, _ in facts[i]] + [CONFIRMED] * confirmed
+            told = [why for key, why in theorem.survivors.items() if fnmatchcase(f"{claim.name}: {change}", key)]
+            explained = next(iter(told + implied), "")
         statement = f"{mutant.measured} {mutant.relation} {mutant.bound.text}"
-        explained = theorem.survivors.get(f"{claim.name}: {change}", "") if outcome == "survives" else ""
-        if outcome == "survives" and same_side and not dropped and alike[i]:
-            explained = ROUNDING
         ratio = decision.ratio_max if math.isfinite(decision.ratio_max) else None
         found.append(asdict(Mutant(claim.name, change, statement, outcome, ratio, explained)))
     return found
@@ -111,21 +147,37 @@ def _rounding(theorem: Theorem) -> set[str]:
     return {name for name, (_, meaning) in theorem.symbols.items() if "rounding" in meaning}
 
 
-def _alike(mutant: Claim, claim: Claim, p: Parameters, sharp: Mapping[str, Any]) -> bool:
-    """Whether two bounds are the same where nothing is added for rounding."""
-    import numpy as np
+def _facts(theorem: Theorem, claim: Claim, mutant: Claim) -> list[tuple[str, Claim]]:
+    """The true statements that may imply a mutant, should its bound be no smaller, each with words for it."""
+    others = [c for c in theorem.claims if c.expects == "holds" and c != claim]
+    # A bound in other quantities may be as near to what is measured as the instances are to each other.
+    known = [(f"says no more than {c.name!r}", c) for c in others if set(c.bound.names) <= set(claim.bound.names)]
+    known += [(s.because, s.of(claim)) for s in theorem.sharper if fnmatchcase(claim.name, s.claim)]
+    if _rounding(theorem) & set(claim.bound.names):
+        known.insert(0, (ROUNDING, claim))
+    return [(why, fact) for why, fact in known if _speaks_for(fact, mutant)]
 
-    values = trial.values_of(p, sharp)
-    one, other = (to_numpy(trial.sides(c, values)[1].value) for c in (mutant, claim))
-    one, other = (b.reshape(b.shape[0], -1) for b in (one, other))
-    return bool(np.allclose(one, other, rtol=1e-12, atol=0, equal_nan=True))
+
+def _speaks_for(fact: Claim, mutant: Claim) -> bool:
+    """Whether one implies the other for the mere reason that their bounds are in order."""
+    one, other = fact.kind, mutant.kind
+    if isinstance(one, Every | Identity | Count):
+        kinds = isinstance(other, Every | Identity | Count | Mean | Probability)
+    elif isinstance(one, Probability) and isinstance(other, Probability):
+        kinds = one.delta <= other.delta
+    else:
+        kinds = one == other and not isinstance(other, Comparison | Existence)
+    sides = fact.is_equality or (fact.relation == mutant.relation and not mutant.is_equality)
+    return kinds and sides and fact.measured == mutant.measured and set(fact.given) <= set(mutant.given)
 
 
 def _mutants(claim: Claim) -> Iterator[tuple[str, Claim]]:
     """Each change of a claim, in words, and the changed claim."""
     for what, bound in claim.bound.variants(whole_numbers=isinstance(claim.kind, Count)):
+        if isinstance(claim.kind, Rate) and what.startswith("all of it"):
+            continue  # an order of growth is one up to a factor
         yield what, replace(claim, bound=bound)
-    if claim.relation in FLIPPED and not isinstance(claim.kind, Existence | Comparison):
+    if not claim.is_equality and not isinstance(claim.kind, Existence | Comparison):
         yield "the relation turned round", replace(claim, relation=FLIPPED[claim.relation])
     for name in claim.given:
         yield f"without {name!r}", replace(claim, given=tuple(n for n in claim.given if n != name))
@@ -138,20 +190,32 @@ def _mutants(claim: Claim) -> Iterator[tuple[str, Claim]]:
 
 def _decide(claim: Claim, p: Parameters, margins: Mapping[str, Any], quantities: Mapping[str, Any]) -> tuple[Any, Any]:
     """The outcomes of a batch, and the best values of its bound (B, ...)."""
-    _, bound = trial.sides(claim, trial.values_of(p, quantities))
-    return trial.outcomes(claim, p, margins, quantities), to_numpy(bound.value)
+    return trial.outcomes(claim, p, margins, quantities), _bound(claim, p, quantities)
+
+
+def _bound(claim: Claim, p: Parameters, quantities: Mapping[str, Any]) -> Any:
+    """The best values of a bound (B, ...)."""
+    return to_numpy(trial.sides(claim, trial.values_of(p, quantities))[1].value)
+
+
+def _is_a_number(bound: Any) -> Any:
+    """Whether a bound (B, ...) is a number at some step: (B,)."""
+    import numpy as np
+
+    return np.isfinite(bound).reshape(len(bound), -1).any(axis=-1)
 
 
 def _at_least_as_generous(claim: Claim, bound: Any, before: Any, eligible: Any) -> bool:
-    """Whether whatever meets the claim meets the mutant, as far as these instances show."""
+    """Whether whatever meets a claim with the bound ``before`` meets it with ``bound`` too, as far as these instances
+    show. A bound that is no number says nothing."""
     import numpy as np
 
-    if claim.is_equality or isinstance(claim.kind, Rate):
-        return False
     new, old = (
         np.reshape(np.broadcast_to(b, (len(eligible), *b.shape[1:])), (len(eligible), -1)) for b in (bound, before)
     )
     room = 1e-12 * np.abs(old)
-    wide = new >= old - room if claim.relation == "<=" else new <= old + room
-    known = np.isfinite(old)
-    return bool((wide | ~known)[eligible].all())
+    if claim.is_equality or isinstance(claim.kind, Rate):
+        wide = np.abs(new - old) <= room
+    else:
+        wide = new >= old - room if claim.relation == "<=" else new <= old + room
+    return bool((wide | np.isnan(new) | ~np.isfinite(old))[eligible].all())
