@@ -19,6 +19,7 @@ from verify.kit.coherence import (
     SUBSETS,
     certified_spark,
     coherence,
+    fewest_others,
     largest_minor,
     least_eigenvalue,
     least_spark,
@@ -88,6 +89,29 @@ def test_more_subsets_than_can_be_listed_are_refused():
     with pytest.raises(ValueError, match="more than"):
         subset_ranks(np.ones((1, 2, SUBSETS.bit_length())))
     assert subset_sizes(3) == [0, 1, 1, 2, 1, 2, 2, 3]
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 3), m=st.integers(1, 5), k=st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_the_fewest_non_zeros_of_another_representation(seed, n, m, k):
+    """By least squares on every set of columns."""
+    random = np.random.default_rng(seed)
+    A = random.integers(-1, 2, size=(n, m)).astype(float)
+    a = np.where(np.arange(m) < k, random.choice([-1.0, 1.0, 2.0], size=m), 0.0)
+    found = fewest_others(subset_ranks(np.concatenate([A, (A @ a)[:, None]], axis=1)[None]), (a != 0)[None])[0]
+    size = [s for s in range(m + 1) for S in combinations(range(m), s) if another(A, a, list(S))]
+    assert found == min(size, default=m + 1)
+
+
+def another(A: np.ndarray, a: np.ndarray, S: list[int]) -> bool:
+    """Whether some b != a of the columns S has A b = A a: the system of A_S b_S = A a, solved in floats."""
+    target = A @ a
+    b = np.linalg.lstsq(A[:, S], target, rcond=None)[0] if S else np.zeros(0)
+    if not np.allclose(A[:, S] @ b, target, atol=1e-9):
+        return False
+    whole = np.zeros_like(a)
+    whole[S] = b
+    return bool(np.linalg.matrix_rank(A[:, S]) < len(S)) if S and np.allclose(whole, a) else not np.allclose(whole, a)
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 4), m=st.integers(2, 6), most=st.integers(1, 9))

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from verify import Parameters
-from verify.core.arrays import namespace
+from verify.core.arrays import matvec, namespace
 from verify.kit.coherence import PRIME, largest_minor
 
 RANDOM, TERNARY, PLANTED, SIMPLEX, HADAMARD = (
@@ -28,6 +28,7 @@ FAMILIES = {
     SIMPLEX: "a simplex of any dimension, beside orthogonal atoms",
     HADAMARD: "the identity and the Hadamard matrix of order 4",
 }
+PLANTING = (PLANTED, SIMPLEX, HADAMARD)
 LARGEST = 9  # entry that a search may make
 WHOLE, NONZERO = "whole numbers", "no atom is 0"
 _SYLVESTER = ((1, 1, 1, 1), (1, -1, 1, -1), (1, 1, -1, -1), (1, -1, -1, 1))
@@ -70,14 +71,17 @@ def atoms(draw: Any, p: WholeParams, family: str) -> tuple[Any, Any]:
     return xp.take_along_axis(A, places, axis=-1), xp.take_along_axis(h, order, axis=-1)
 
 
-def hypotheses(A: Any, *vectors: Any) -> dict[str, Any]:
-    """Whole entries (of the vectors too) with minors of A and the vectors below the prime; no column 0."""
+def hypotheses(A: Any, alpha: Any = None) -> dict[str, Any]:
+    """Whole entries, those of alpha (B, m) too, and minors of A and A alpha below the prime; no column 0."""
     xp = namespace(A)
-    columns = xp.concat([A, *(v[..., None] for v in vectors)], axis=-1)
-    broken = xp.max(xp.abs(columns - xp.round(columns)), axis=(-2, -1))
+    shortest = xp.min(xp.sum(A * A, axis=-2), axis=-1)
+    broken = xp.max(xp.abs(A - xp.round(A)), axis=(-2, -1))
+    if alpha is not None:
+        A = xp.concat([A, matvec(A, alpha)[..., None]], axis=-1)
+        broken = xp.maximum(broken, xp.max(xp.abs(alpha - xp.round(alpha)), axis=-1))
     return {
-        WHOLE: xp.where(broken > 0, -broken, PRIME / 2 - largest_minor(columns)),
-        NONZERO: xp.min(xp.sum(A * A, axis=-2), axis=-1) - 0.5,
+        WHOLE: xp.where(broken > 0, -broken, PRIME / 2 - largest_minor(A)),
+        NONZERO: shortest - 0.5,
     }
 
 
@@ -104,6 +108,19 @@ def spark(columns: list[Any]) -> int:
         if any(rank(list(chosen)) < size for chosen in combinations(columns, size)):
             return size
     return len(columns) + 1
+
+
+def fewest_others(columns: list[Any], alpha: Any) -> int:
+    """The fewest non-zeros of a vector other than alpha with the same image, and m + 1 if there is none."""
+    m, support = len(columns), {j for j, v in enumerate(alpha) if v}
+    image = [sum(a * v for a, v in zip(row, alpha, strict=True)) for row in zip(*columns, strict=True)]
+    for size in range(m + 1):
+        for S in combinations(range(m), size):
+            chosen = [columns[j] for j in S]
+            alone = rank(chosen)
+            if alone < size if support <= set(S) else rank([*chosen, image]) == alone:
+                return size
+    return m + 1
 
 
 def coherence_squared(columns: list[Any]) -> Fraction:

@@ -107,6 +107,25 @@ def spark(ranks: Array) -> Array:
     return xp.min(xp.where(ranks < sizes, sizes, none), axis=-1)
 
 
+def fewest_others(ranks: Array, support: Array) -> Array:
+    """The fewest non-zeros of a vector b other than a with A b = A a, and m + 1 if there is none: (B,) int64.
+
+    ``ranks`` (B, 2^(m+1)): :func:`subset_ranks` of the columns of A and A a after them; ``support`` (B, m): a != 0.
+    Such a b within the columns S exists when they are dependent, if S holds the support of a, and otherwise when A a
+    depends on them.
+    """
+    xp = namespace(ranks)
+    number = ranks.shape[-1] // 2
+    m = number.bit_length() - 1
+    alone, beside = ranks[:, :number], ranks[:, number:]
+    sizes = xp.asarray(subset_sizes(m), dtype=xp.int64, device=ranks.device)
+    bits = xp.asarray([1 << j for j in range(m)], dtype=xp.int64, device=ranks.device)
+    own = xp.sum(xp.where(support, bits, xp.zeros_like(bits)), axis=-1)[:, None]
+    subsets = xp.arange(number, dtype=xp.int64, device=ranks.device)
+    there = xp.where((subsets & own) == own, alone < sizes, beside == alone)
+    return xp.min(xp.where(there, sizes, xp.full_like(alone, m + 1)), axis=-1)
+
+
 def least_spark(A: Array) -> Array:
     r""":math:`\min(\lceil1+1/\mu\rceil,m+1)` of the columns divided by their lengths: A (B, n, m), whole numbers, no
     column 0, the products of four entries of :math:`A^TA` times m^2 below 2^63 -> (B,) int64, exact.
