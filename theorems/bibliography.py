@@ -40,6 +40,13 @@ GRIBONVAL2003 = Reference(
     "IEEE Transactions on Information Theory 49(12)",
     2003,
 )
+TROPP2004 = Reference(
+    "tropp2004",
+    "J. A. Tropp",
+    "Greed is good: algorithmic results for sparse approximation",
+    "IEEE Transactions on Information Theory 50(10)",
+    2004,
+)
 FUCHS2004 = Reference(
     "fuchs2004",
     "J.-J. Fuchs",
