@@ -159,11 +159,14 @@ def test_the_rounding_of_layered_thresholding_is_enclosed(shrink):
     true = multilayer.layered_thresholding(exact, y.astype(float), tau.astype(float), shrink)
     for one, other in zip(ours, true, strict=True):
         assert (np.abs(one.correlation - other.correlation).max(axis=1) <= one.error).all()
-        assert np.isfinite(one.error).all()
-        assert one.error.max() < 1e-3
+        assert (
+            np.linalg.norm(one.code - other.code, axis=1) <= 6**0.5 * one.spread
+        ).all()  # patches are thirds at least
+        assert one.spread.max() < 1e-3
     near = np.where(np.arange(20) == 3, np.abs(ours[0].correlation[3]).max(), 1).astype(np.float32)
     moved = multilayer.layered_thresholding(single, y, np.stack([near, tau[:, 1]], axis=1), shrink)
     assert np.isfinite(moved[0].error).all()
+    assert np.flatnonzero(np.isinf(moved[0].spread)).tolist() == [3]
     assert np.flatnonzero(np.isinf(moved[1].error)).tolist() == [3]
     assert (moved[0].error <= multilayer.layered_thresholding(single, y, tau, shrink, near)[0].error).all()
 

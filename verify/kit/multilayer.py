@@ -285,13 +285,14 @@ Shrinkage = Callable[[Array, Array], Array]  # a vector (B, m) and a threshold (
 @dataclass(frozen=True)
 class LayerEstimate:
     """A layer of layered thresholding: the ``correlation`` of the atoms with the estimate before, and the ``code`` that
-    the threshold makes of it, (B, columns). No entry of either is further than ``error`` (B,) from that of exact
-    arithmetic, except of a code one whose correlation is that near to the threshold; the error is infinite at all
-    layers after such a one."""
+    the threshold makes of it, (B, columns). No entry of the correlation is further than ``error`` (B,) from that of
+    exact arithmetic, and the code, in its patch norm, no further than ``spread`` (B,): infinite, with everything after
+    it, where a correlation is nearer to the threshold than its error, for then a hard threshold could jump."""
 
     correlation: Array
     code: Array
     error: Array
+    spread: Array
 
 
 def layered_thresholding(
@@ -312,12 +313,12 @@ def layered_thresholding(
         correlation, tau = layer.analysis(at), thresholds[:, i]
         error = spread + (layer.A.shape[-2] + 8) * eps(y) * layer.patch_norm(at)
         at = shrink(correlation, tau)
-        estimates.append(LayerEstimate(correlation, at, error))
         size = xp.abs(correlation)
         alive = xp.astype(size > (tau - error)[:, None], size.dtype)
         count = layers[i + 1].patch_count(alive) if i + 1 < len(layers) else _count(alive)
         clear = xp.min(xp.abs(size - tau[:, None]), axis=-1) > error
         spread = xp.where(clear, xp.sqrt(count) * error, xp.full_like(error, xp.inf))
+        estimates.append(LayerEstimate(correlation, at, error, spread))
     return estimates
 
 
@@ -368,17 +369,24 @@ def layered_basis_pursuit(
     return solutions
 
 
-def aligned_noise(layers: Sequence[Layer], gammas: Sequence[Array], radius: Array, steps: int = 30) -> Array:
+def aligned_noise(
+    layers: Sequence[Layer], gammas: Sequence[Array], radius: Array, steps: int = 30, soft: Array | None = None
+) -> Array:
     r"""Noise of patch norm ``radius`` (B,) that makes the error of layered hard thresholding at the deepest layer
-    large: (B, rows).
+    large, or of soft thresholding with the thresholds ``soft`` (B, K): (B, rows).
 
     With the supports fixed that error is affine in the noise, :math:`e_i=P_{T_i}(D_i^Te_{i-1}+D_i^TD_i\Gamma_i
-    -\Gamma_i)`. Each step moves to the noise that is best for the error's linear part in the direction of the present
-    error; from the signal itself on, which is optimal at one non-zero.
+    -\Gamma_i-\beta_i\,\mathrm{sign}\,\Gamma_i)`, without :math:`\beta_i` where the threshold is hard. Each step moves
+    to the noise that is best for the error's linear part in the direction of the present error; from the signal itself
+    on, which is optimal at one non-zero.
     """
     xp = namespace(radius, *gammas)
     masks = [_indicator(gamma) for gamma in gammas]
     biases = [layer.analysis(layer.synthesis(gamma)) - gamma for layer, gamma in zip(layers, gammas, strict=True)]
+    if soft is not None:
+        biases = [
+            b - soft[:, i : i + 1] * xp.sign(gamma) for i, (b, gamma) in enumerate(zip(biases, gammas, strict=True))
+        ]
     noise = layers[0].scale(layers[0].synthesis(gammas[0]), radius)
     for _ in range(steps):
         error = noise
