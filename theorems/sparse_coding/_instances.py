@@ -85,6 +85,26 @@ def most_correlated(draw: Any, D: Any, k: Any) -> tuple[Any, Any]:
     return victim, xp.where(inside, xp.sign(correlation), xp.zeros_like(correlation))
 
 
+def aligned_atoms(draw: Any, D: Any, u: Any, most: int) -> Any:
+    """Signs s (B, m), 0 but on u <= most atoms, chosen so that each s_j <d_j, sum of those before> is as far below 0 as
+    it can be: where all s_i s_j <d_i, d_j> are -mu, no u atoms can have a smaller eigenvalue than |D s|^2/u."""
+    xp = draw.xp
+    gram = xp.matmul(xp.matrix_transpose(D), D)[0, ...]
+    m = D.shape[-1]
+    places = xp.arange(m, dtype=xp.int64, device=D.device)[None, :]
+    at = draw.integers(0, m)
+    signs = xp.astype(places == at[:, None], D.dtype)
+    correlation = xp.take(gram, at, axis=0)  # with the signed sum so far
+    for step in range(1, most):
+        # Ties are broken at random.
+        at = xp.argmax(xp.abs(correlation) + 1e-6 * draw.uniform(m) - 1e3 * xp.abs(signs), axis=-1)
+        chosen = xp.astype((places == at[:, None]) & (step < u[:, None]), D.dtype)
+        sign = -xp.sign(xp.sum(chosen * correlation, axis=-1, keepdims=True))
+        signs = signs + sign * chosen
+        correlation = correlation + sign * xp.take(gram, at, axis=0)
+    return signs
+
+
 def count(alpha: Any) -> Any:
     """The number of non-zeros, as a float: (B,)."""
     xp = namespace(alpha)

@@ -92,29 +92,8 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     if family.endswith("random atoms"):
         union = xp.astype(draw.ranks(m) < u[:, None], D.dtype)
     else:
-        union = _dependent(draw, D, u, int(1 / made.mu) + 1)
+        union = draw.xp.abs(instances.aligned_atoms(draw, D, u, int(1 / made.mu) + 1))
     return {"D": D, "mu": draw.backend.asarray([made.mu]), "union": union}
-
-
-def _dependent(draw: Any, D: Any, u: Any, most: int) -> Any:
-    """u atoms, chosen so that with signs s the sum of s_i s_j <d_i, d_j> is as far below 0 as each choice can make it:
-    (B, m), 1 or 0."""
-    xp = draw.xp
-    gram = xp.matmul(xp.matrix_transpose(D), D)[0, ...]
-    m = D.shape[-1]
-    places = xp.arange(m, dtype=xp.int64, device=D.device)[None, :]
-    at = draw.integers(0, m)
-    union = xp.astype(places == at[:, None], D.dtype)
-    correlation = xp.take(gram, at, axis=0)  # with the sum of the signed atoms so far
-    for step in range(1, most):
-        # Ties are broken at random.
-        score = xp.abs(correlation) + 1e-6 * draw.uniform(m) - 1e3 * union
-        at = xp.argmax(score, axis=-1)
-        chosen = xp.astype((places == at[:, None]) & (step < u[:, None]), D.dtype)
-        sign = -xp.sign(xp.sum(chosen * correlation, axis=-1, keepdims=True))
-        union = union + chosen
-        correlation = correlation + sign * xp.take(gram, at, axis=0)
-    return union
 
 
 def hypotheses(p: Params, x: Any) -> dict[str, Any]:
