@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from verify.core.arrays import eps, namespace, to_numpy
-from verify.kit import multilayer
+from verify import Enclosure
+from verify.core.arrays import eps, namespace, norm_inf, put, take_batch, to_numpy
+from verify.kit import lagrangian, multilayer, shrinkage
 from verify.kit.multilayer import Layer, Model
+
+SOLVER_STEPS = 400  # of a solver on all atoms; with a gap left over it disputes less
 
 
 @dataclass(frozen=True)
@@ -93,3 +96,116 @@ def rounding(stacked: list[Layer], gammas: list[Any], E: Any) -> Any:
     terms = sum(layer.A.shape[-2] + layer.A.shape[-1] for layer in stacked)
     sizes = [xp.max(xp.abs(v), axis=-1) for v in (*gammas, E)]
     return 4 * terms * eps(E) * sum(sizes)
+
+
+# ------------------------------------------------------------------------------------- layered basis pursuit
+
+
+def single(D: Any, mu: Any) -> dict[str, Any]:
+    """The arrays of a single layer with the dictionary D (1, n, m), in global norms."""
+    xp = namespace(D)
+    n, m = D.shape[-2:]
+    return {"D1": D, "mu": mu[:, None], "windows": xp.asarray([[[n, m, 1]]], device=D.device)}
+
+
+def growing(radius: Any, factors: Any) -> Any:
+    """radius, radius f_1, radius f_1 f_2, ...: the bounds on the noise that each layer receives, and at the end on the
+    error of the last: radius (B,), factors (B, K) -> (B, K + 1)."""
+    xp = namespace(radius, factors)
+    found = [radius]
+    for i in range(factors.shape[-1]):
+        found.append(found[-1] * factors[:, i])
+    return xp.stack(found, axis=-1)
+
+
+def pursue(x: Any, audit: Any, gap: float) -> dict[str, Any]:
+    """What layered basis pursuit with the weights xi (B, K) does to D_1 Gamma_1 + E, layer by layer, each (B, K):
+    ``reach``, the largest correlation of an atom off the support with the residual; ``error``, the patch norm of the
+    error, ``entry``, its largest entry, and ``lost``, the largest entry of Gamma_i that was not found. ``dispute``:
+    for the instances that ``audit`` (B,) marks with 1, by how much a solver on all atoms contradicts it, NaN for
+    others."""
+    xp = namespace(x["E"])
+    stacked = layers(x)
+    gammas = multilayer.codes(stacked, x["code"])
+    y = signal(stacked, gammas) + x["E"]
+    found = multilayer.layered_basis_pursuit(stacked, y, x["xi"], gammas)
+    slack = rounding(stacked, gammas, x["E"])
+    errors = [solution.code - gamma for solution, gamma in zip(found, gammas, strict=True)]
+    counts = multilayer.profile(stacked, gammas).patch
+    unsure = xp.stack([solution.error + slack for solution in found], axis=-1)
+    lost = [
+        xp.max(xp.where(xp.abs(s.code) <= s.error[:, None], xp.abs(g), xp.zeros_like(g)), axis=-1)
+        for s, g in zip(found, gammas, strict=True)
+    ]
+    reaches = [solution.reach for solution in found]
+    return {
+        "reach": Enclosure(
+            *(xp.stack([getattr(r, end) for r in reaches], axis=-1) for end in ("value", "lower", "upper"))
+        ),
+        "error": Enclosure.around(multilayer.patch_norms(stacked, errors), xp.sqrt(counts) * unsure),
+        "entry": Enclosure.around(xp.stack([norm_inf(e) for e in errors], axis=-1), unsure),
+        "lost": Enclosure.around(xp.stack(lost, axis=-1), unsure),
+        "dispute": _disputes(stacked, y, x["xi"], gammas, found, audit, gap),
+    }
+
+
+def _disputes(stacked: Any, y: Any, xi: Any, gammas: Any, found: Any, audit: Any, gap: float) -> Any:
+    """The disputes of FISTA on all atoms, of each layer with its computed input."""
+    xp = namespace(y)
+    rows = xp.nonzero(audit > 0)[0]
+    disputes = []
+    inputs = [y, *(solution.code for solution in found[:-1])]
+    for i, (layer, at, gamma, solution) in enumerate(zip(stacked, inputs, gammas, found, strict=True)):
+        nan = xp.full_like(xi[:, i], xp.nan)
+        if rows.shape[0] == 0:
+            disputes.append(nan)
+            continue
+        folded, member, code = (layer.fold(take_batch(v, rows)) for v in (at, gamma, solution.code))
+        weight = layer.repeat(take_batch(xi[:, i], rows))
+        theta = weight - layer.repeat(take_batch(solution.reach.upper, rows))
+        rows_gram = xp.matmul(layer.A, xp.matrix_transpose(layer.A))  # its row sums bound the squared norm of A
+        L = xp.max(xp.sum(xp.abs(rows_gram), axis=-1)) * (1 + 64 * layer.A.shape[-1] * eps(y)) + 0 * weight
+        full = shrinkage.lasso(layer.A, folded, weight, L, tolerance=max(gap, 1e4 * eps(y)), limit=SOLVER_STEPS)
+        over = lagrangian.dispute(layer.A, code, member, theta, full.z, full.gap)
+        disputes.append(put(nan, rows, layer.worst(over)))
+    return xp.stack(disputes, axis=-1)
+
+
+def pursue_reference(x: Any) -> dict[str, Any]:
+    """One instance by coordinate descent, block by block: the quantities of :func:`pursue`."""
+    import numpy as np
+
+    stacked = layers(x)
+    gammas = multilayer.codes(stacked, x["code"])
+    at = (signal(stacked, gammas) + x["E"])[0]
+    found: dict[str, list[float]] = {name: [] for name in ("reach", "entry", "lost", "dispute")}
+    errors, unsure = [], []
+    for layer, gamma, xi in zip(stacked, gammas, x["xi"][0], strict=True):
+        A, blocks = layer.A[0], at.reshape(layer.blocks, -1)
+        code, full, reach = np.zeros((layer.blocks, A.shape[1])), np.zeros((layer.blocks, A.shape[1])), 0.0
+        for b, (y, member) in enumerate(zip(blocks, gamma.reshape(layer.blocks, -1), strict=True)):
+            T = np.flatnonzero(member)
+            code[b, T] = lagrangian.descend(A[:, T], y, xi)
+            full[b] = lagrangian.descend(A, y, xi) if x["audit"][0] else np.nan
+            reach = max(reach, np.delete(np.abs(A.T @ (y - A @ code[b])), T).max(initial=0.0))
+        weight = np.full(layer.blocks, xi)
+        gap = shrinkage.certified_gap(layer.A, blocks, weight, full)
+        over = lagrangian.dispute(layer.A, code, gamma.reshape(code.shape), weight - reach, full, gap)
+        at, truth = code.reshape(-1), gamma[0]
+        error = 1e-9 * (np.abs(truth).max() + np.linalg.norm(x["E"]) + xi)
+        found["reach"].append(reach)
+        found["entry"].append(np.abs(at - truth).max())
+        found["lost"].append(np.abs(truth[np.abs(at) <= error]).max(initial=0.0))
+        found["dispute"].append(over.max())
+        errors.append((at - truth)[None])
+        unsure.append(error)
+    counts = multilayer.profile(stacked, gammas).patch
+    sure = {name: np.asarray([values]) for name, values in found.items()}
+    wide = np.asarray([unsure])
+    return {
+        "reach": Enclosure.around(sure["reach"], wide),
+        "entry": Enclosure.around(sure["entry"], wide),
+        "lost": Enclosure.around(sure["lost"], wide),
+        "error": Enclosure.around(multilayer.patch_norms(stacked, errors), np.sqrt(counts) * wide),
+        "dispute": sure["dispute"],
+    }

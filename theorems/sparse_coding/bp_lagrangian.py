@@ -65,7 +65,7 @@ from typing import Any
 from theorems.bibliography import ELAD2018, OURS, PAPYAN2017CNN, TROPP2006
 from theorems.sparse_coding import _instances as instances
 from verify import Claim, Enclosure, Every, Figure, Formula, Source, Theorem, control
-from verify.core.arrays import dot, eps, matvec, namespace, norm1, norm2, norm_inf, rmatvec, spectral_norm, to_numpy
+from verify.core.arrays import eps, matvec, namespace, norm2, norm_inf, rmatvec, spectral_norm, to_numpy
 from verify.kit import lagrangian, shrinkage
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
@@ -188,17 +188,12 @@ def _measure(x: Any, a: Any, error: Any, reach: Enclosure, u: Any, gap: Any) -> 
     rounding = 8 * eps(a) * norm_inf(x["alpha"])
     zero = xp.zeros_like(a)
     gone = xp.where(xp.abs(a) <= error[:, None], xp.abs(x["alpha"]), zero)
-    theta = x["xi"] - reach.upper
-    away = matvec(x["D"], u - a)
-    growth = dot(away, away) / 2 + theta * norm1(xp.where(x["alpha"] == 0, u, zero))
-    over = growth * (1 - 64 * x["D"].shape[-1] * eps(a)) - gap
-    dispute = xp.where(over > 0, over, xp.zeros_like(over))
     return {
         "reach": reach,
         "entry": Enclosure.around(norm_inf(h), error + rounding),
         "error": Enclosure.around(norm2(h), xp.sqrt(k) * (error + rounding)),
         "lost": Enclosure.around(xp.max(gone, axis=-1), error),
-        "dispute": xp.where(theta > 0, dispute, xp.full_like(theta, xp.nan)),
+        "dispute": lagrangian.dispute(x["D"], a, x["alpha"], x["xi"] - reach.upper, u, gap),
         "epsilon": x["radius"],
         "xi": x["xi"],
         "k": k,
@@ -214,29 +209,12 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     y = D @ alpha + x["v"][0]
     T = np.flatnonzero(alpha)
     a = np.zeros_like(alpha)
-    a[T] = _descend(D[:, T], y, xi)
+    a[T] = lagrangian.descend(D[:, T], y, xi)
     off = np.delete(np.abs(D.T @ (y - D @ a)), T)
     error = 1e-9 * (np.abs(alpha).max() + np.linalg.norm(y) + xi)
     reach = Enclosure.around(np.asarray([off.max(initial=0.0)]), np.asarray([error]))
-    u = _descend(D, y, xi)[None]
+    u = lagrangian.descend(D, y, xi)[None]
     return _measure(x, a[None], np.asarray([error]), reach, u, shrinkage.certified_gap(x["D"], y[None], x["xi"], u))
-
-
-def _descend(D: Any, y: Any, xi: float, sweeps: int = 2000) -> Any:
-    import numpy as np
-
-    x, r = np.zeros(D.shape[1]), y.copy()
-    for _ in range(sweeps):
-        before = x.copy()
-        for j in range(len(x)):
-            c = x[j] + D[:, j] @ r
-            new = np.sign(c) * max(abs(c) - xi, 0.0)
-            if new != x[j]:
-                r += (x[j] - new) * D[:, j]
-                x[j] = new
-        if np.abs(x - before).max(initial=0.0) <= 1e-15 * np.abs(x).max(initial=0.0):
-            break
-    return x
 
 
 def repair(p: Params, x: Any) -> dict[str, Any]:

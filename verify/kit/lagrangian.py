@@ -10,8 +10,9 @@ numbers apart. So the restricted minimiser is found by iterating, to an error th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from verify.core.arrays import Array, eps, matvec, namespace, norm1, norm2, norm_inf, rmatvec
+from verify.core.arrays import Array, dot, eps, matvec, namespace, norm1, norm2, norm_inf, rmatvec
 from verify.core.enclosure import Enclosure
 from verify.kit.basis_pursuit import padded_support, solve_gram, spread, support_gram
 from verify.kit.shrinkage import soft_threshold
@@ -69,6 +70,20 @@ def restricted(D: Array, y: Array, xi: Array, member: Array, input_error: Array 
     return Restricted(spread(x, member), error, reach, reach.upper < xi, reach.lower > xi)
 
 
+def dispute(D: Array, code: Array, member: Array, theta: Array, u: Array, gap: Array) -> Array:
+    r"""By how much a point u (B, m) with certified gap (B,) contradicts that ``code`` (B, m) is the minimiser: (B,).
+
+    A minimiser supported in the non-zeros of ``member`` whose reach is theta (B,) below xi has
+    :math:`F(u)-F\ge\frac12\|D(u-x)\|^2+\theta\|u_{T^c}\|_1` for every u, and the gap is at least the left side. What
+    the right side has beyond the gap is the dispute, 0 without one; NaN where theta is not positive."""
+    xp = namespace(D, code)
+    away = matvec(D, u - code)
+    outside = norm1(xp.where(member == 0, u, xp.zeros_like(u)))
+    growth = dot(away, away) / 2 + theta * outside
+    over = growth * (1 - 64 * D.shape[-1] * eps(code)) - gap
+    return xp.where(theta > 0, xp.where(over > 0, over, xp.zeros_like(over)), xp.full_like(over, xp.nan))
+
+
 def victims(D: Array, member: Array) -> tuple[Array, Array]:
     r"""What drives an atom off the support hardest: signs (B, m) on the supports ``member`` (B, m) and a unit noise
     direction (B, n).
@@ -92,3 +107,22 @@ def victims(D: Array, member: Array) -> tuple[Array, Array]:
     rest = atom - rmatvec(atoms, at)
     length = norm2(rest)
     return signs, rest / xp.where(length > 0, length, xp.ones_like(length))[:, None]
+
+
+def descend(D: Any, y: Any, xi: float, sweeps: int = 2000) -> Any:
+    """The minimiser of one instance by cyclic coordinate descent, the independent path of a recheck: NumPy arrays
+    D (n, k) with unit columns, y (n,) -> (k,)."""
+    import numpy as np
+
+    x, r = np.zeros(D.shape[1]), y.copy()
+    for _ in range(sweeps):
+        before = x.copy()
+        for j in range(len(x)):
+            c = x[j] + D[:, j] @ r
+            new = np.sign(c) * max(abs(c) - xi, 0.0)
+            if new != x[j]:
+                r += (x[j] - new) * D[:, j]
+                x[j] = new
+        if np.abs(x - before).max(initial=0.0) <= 1e-15 * np.abs(x).max(initial=0.0):
+            break
+    return x

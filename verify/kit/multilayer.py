@@ -63,6 +63,16 @@ class Layer:
         """The inverse of :meth:`fold`."""
         return namespace(v).reshape(v, (v.shape[0] // self.blocks, -1))
 
+    def repeat(self, v: Array) -> Array:
+        """A number for each instance, (B,) -> one for each block, (B blocks,)."""
+        xp = namespace(v)
+        return xp.reshape(xp.broadcast_to(v[:, None], (v.shape[0], self.blocks)), (-1,))
+
+    def worst(self, v: Array) -> Array:
+        """The largest over the blocks: (B blocks,) -> (B,)."""
+        xp = namespace(v)
+        return xp.max(xp.reshape(v, (-1, self.blocks)), axis=-1)
+
     def synthesis(self, code: Array) -> Array:
         """D Gamma: (B, columns) -> (B, rows)."""
         return self.unfold(matvec(self.A, self.fold(code)))
@@ -349,22 +359,14 @@ def layered_basis_pursuit(
     solutions: list[LayerSolution] = []
     at, input_error = y, xp.zeros_like(xi[:, 0])
     for i, (layer, member) in enumerate(zip(layers, supports, strict=True)):
-        copies = layer.blocks
-
-        def every(v: Array, copies: int = copies) -> Array:
-            return xp.reshape(xp.broadcast_to(v[:, None], (v.shape[0], copies)), (-1,))
-
-        found = lagrangian.restricted(layer.A, layer.fold(at), every(xi[:, i]), layer.fold(member), every(input_error))
-
-        def worst(v: Array, copies: int = copies) -> Array:
-            return xp.max(xp.reshape(v, (-1, copies)), axis=-1)
-
-        reach = found.reach.each(worst)
+        weight, unsure = layer.repeat(xi[:, i]), layer.repeat(input_error)
+        found = lagrangian.restricted(layer.A, layer.fold(at), weight, layer.fold(member), unsure)
+        reach = found.reach.each(layer.worst)
         is_minimiser, is_not = reach.upper < xi[:, i], reach.lower > xi[:, i]
         if solutions:
             is_minimiser, is_not = is_minimiser & solutions[-1].is_minimiser, is_not & solutions[-1].is_minimiser
         at = layer.unfold(found.x)
-        solutions.append(LayerSolution(at, worst(found.error), reach, is_minimiser, is_not))
+        solutions.append(LayerSolution(at, layer.worst(found.error), reach, is_minimiser, is_not))
         input_error = solutions[-1].error * xp.sqrt(_count(member))
     return solutions
 
