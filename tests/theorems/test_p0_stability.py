@@ -9,7 +9,18 @@ import pytest
 from judge import draw, judge
 
 from theorems.sparse_coding import _instances as instances
-from theorems.sparse_coding.p0_stability import AS_SPARSE, DENSE, FAMILIES, FEW, LOUD, NOISE, SPARSE, THEOREM, UNIT
+from theorems.sparse_coding.p0_stability import (
+    AS_SPARSE,
+    DENSE,
+    FAMILIES,
+    FEW,
+    LOUD,
+    NOISE,
+    SHORT,
+    SPARSE,
+    THEOREM,
+    UNIT,
+)
 from verify.kit import dictionaries
 
 STABLE, UNION = "stability", "stability by the union"
@@ -79,7 +90,7 @@ def test_two_atoms_each_attain_the_bound_elsewhere(name):
 def test_no_family_violates_what_should_hold(family):
     judged = draw(THEOREM, family, 64, seed=4)
     for claim in (STABLE, UNION):
-        assert set(judged.words(claim)) <= {"holds", AS_SPARSE, NOISE, FEW}
+        assert set(judged.words(claim)) <= {"holds", AS_SPARSE, NOISE, FEW, UNIT}
 
 
 def test_a_dense_vector_may_be_anywhere():
@@ -118,6 +129,9 @@ def test_the_residual_is_inside_the_bound():
 
 
 def test_columns_that_are_not_unit_are_set_aside():
+    short = draw(THEOREM, SHORT, 16)
+    assert short.word(STABLE) == UNIT
+    assert "violated" in short.words("atoms of any length")
     x = exchange(6, 2)
     assert judge(THEOREM, {**x, "D": x["D"] * (1 + 1e-9)}).word(STABLE) == UNIT
 

@@ -50,7 +50,7 @@ FEW = "u < 1 + 1/mu"
 GIVEN = (SPARSE, UNIT, NOISE, AS_SPARSE)
 BOUND = Formula("(2 * epsilon + eta) / sqrt(1 - (2*k - 1)*mu)")
 UNION = Formula("(2 * epsilon + eta) / sqrt(1 - (u - 1)*mu)")
-DENSE, LOUD = "identity and Hadamard, dense", "simplex, loud"
+DENSE, LOUD, SHORT = "identity and Hadamard, dense", "simplex, loud", "simplex, short atoms"
 FAMILIES = {
     **{
         f"{name}, random pairs": "two sparse vectors on random atoms, noise between them" for name in instances.STANDARD
@@ -58,6 +58,7 @@ FAMILIES = {
     **{f"{name}, aligned pairs": "the difference on atoms as aligned as can be" for name in instances.STANDARD},
     DENSE: "a difference that has no image, with many non-zeros",
     LOUD: "aligned pairs, noise longer than epsilon",
+    SHORT: "aligned pairs on atoms of length 1/2",
 }
 
 
@@ -69,6 +70,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """D (1, n, m); mu (1,); alpha (B, m); v (B, n); radius (B,) = epsilon; point (B, m), the other vector."""
     xp = draw.xp
     D, mu = instances.dictionary(draw, p, family)
+    D = D / 2 if family == SHORT else D
     n, m = D.shape[-2:]
     k = instances.sparsity(draw, p, mu, HALF)
     alpha = instances.sparse_vector(draw, m, k)
@@ -178,7 +180,7 @@ THEOREM = Theorem(
     repair=repair,
     advise=advise,
     families=FAMILIES,
-    shares={name: 0.25 for name in FAMILIES if name.startswith("affine")} | {DENSE: 0.5, LOUD: 0.5},
+    shares={name: 0.25 for name in FAMILIES if name.startswith("affine")} | {DENSE: 0.5, LOUD: 0.5, SHORT: 0.5},
     instances=4000,
     batch=512,
     claims=(
@@ -215,6 +217,14 @@ THEOREM = Theorem(
             BOUND,
             (SPARSE, UNIT, AS_SPARSE),
             "the other vector is feasible, but the true one is not",
+        ),
+        control(
+            "atoms of any length",
+            Every(),
+            "error",
+            BOUND,
+            (SPARSE, NOISE, AS_SPARSE),
+            "on atoms of half the length the images are half as far apart",
         ),
     ),
     sources=(
