@@ -187,3 +187,19 @@ def test_a_violation_needs_a_certified_rate():
     found = [word for word, beyond in zip(judged.words(claim), outside, strict=True) if beyond]
     assert "undecided" in found
     assert set(found) <= {"undecided", "mu <= 2/|A|^2"}
+
+
+def test_the_cross_term_is_attained():
+    """rho = 0, and every iterate misses (I - P)Z and a times as much of the range of P."""
+    judged = draw(THEOREM, "cross term", 32, steps=3)
+    a, lost = judged.x["A"][:, 0, 1], judged.x["Z"][:, 1]
+    assert judged.best("rho") == pytest.approx(np.zeros(32), abs=1e-12)
+    assert judged.best("error") == pytest.approx(np.broadcast_to((np.sqrt(1 + a**2) * lost)[:, None], (32, 3)))
+    assert judged.word("corrected, P compatible") == judged.word("slide, where it is true") == "holds"
+
+
+def test_the_first_step_may_lead_away():
+    judged = draw(THEOREM, "overshoot", 8, steps=1)
+    assert judged.best("error").max() == pytest.approx(1.8**0.5 * 0.9**0.5)
+    assert judged.word("corrected, P compatible") == "holds"
+    assert judged.word("slide, where it is true") == "mu <= 2/|A|^2"

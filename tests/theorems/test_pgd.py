@@ -68,6 +68,14 @@ def test_equality_on_a_subspace_at_every_step(noise):
     assert judged.ratio("contraction with noise").min() >= 1 - 1e-11
 
 
+def test_equality_with_a_rate_above_1():
+    judged = draw(THEOREM, "subspace, diverging", 16, steps=10)
+    growth = judged.best("error") / judged.best("rho")[:, None] ** np.arange(1, 11)
+    assert growth == pytest.approx(np.ones((16, 10)))
+    assert judged.best("rho").min() > 1.4
+    assert judged.word("contraction with noise") == "holds"
+
+
 def test_half_the_noise_term_is_caught_on_a_subspace():
     judged = draw(THEOREM, "subspace", 32)
     noisy = np.linalg.norm(judged.x["E"], axis=1) > 0

@@ -16,7 +16,7 @@ TRUE = (FACTOR2, "golden ratio, k-sparse", "one step, golden ratio", "one step, 
 
 def two_points(r: float) -> dict:
     """K = {0, 1}, Z = 0, M = r, start at the wrong point."""
-    return one(A=[[(1 - r) ** 0.5]], Z=[0], E=[0], mu=1, start=[1], other=[1])
+    return one(A=[[(1 - r) ** 0.5]], Z=[0], E=[0], mu=1, start=[1], other=[[1]])
 
 
 def golden(zeta: float) -> dict:
@@ -61,6 +61,33 @@ def test_the_closed_form_of_one_step(zeta):
     assert ratio <= GOLDEN
 
 
+def test_three_points_attain_the_factor_2_twice():
+    judged = draw(THEOREM, "three points", 64)
+    q = judged.quantities
+    r = judged.best("rho")
+    assert r.max() == pytest.approx(3)
+    expected = 2 * q["xi"][:, None] * np.stack([1 + 0 * r, 1 + 2 * r], axis=-1)
+    assert judged.best("error")[:, :2] == pytest.approx(expected, rel=2.0**-14)
+    assert judged.word(FACTOR2) == "holds"
+
+
+def test_one_golden_step_from_afar():
+    """h = (4, -phi) goes to (1, -phi), so the bound is attained with rho = 0.27."""
+    judged = draw(THEOREM, "golden, far start", 64)
+    error, rate, size = judged.best("error")[:, 0], judged.best("rho"), judged.quantities["size"]
+    assert (error <= GOLDEN * rate * size * (1 + 1e-12)).all()
+    assert (error / (GOLDEN * rate * size)).max() == pytest.approx(1, abs=2.0**-29)
+    assert rate.min() < 0.28
+    assert judged.word("golden ratio, k-sparse") == "holds"
+
+
+def test_a_long_step_triples_the_error():
+    judged = draw(THEOREM, "diverging", 32, steps=4)
+    quiet = np.linalg.norm(judged.x["E"], axis=1) == 0
+    assert judged.best("error")[quiet] == pytest.approx(np.broadcast_to(3.0 ** np.arange(1, 5), (quiet.sum(), 4)))
+    assert judged.best("error")[~quiet][:, 0].min() == pytest.approx((1 + GOLDEN**2) ** 0.5)
+
+
 def test_a_level_above_the_sparsity_of_the_signal():
     """n = (1/5, b, b, b, b), 4 b^2 = 24/25: over the cone at Z the rate is 0.28, and 2 * 0.28 < 1/25 + 3 b^2."""
     b = 0.24**0.5
@@ -72,14 +99,14 @@ def test_a_level_above_the_sparsity_of_the_signal():
     error = judged.best("error")[0]
     assert error[5:] / error[4:-1] == pytest.approx(0.76, abs=1e-9)
     assert judged.word("slide: f(Z) <= R") == "violated"
-    assert judged.word(FACTOR2) == "R = f(Z)"
+    assert judged.word(FACTOR2) == "holds"  # over the cone of K itself
     assert judge(THEOREM, x | one(level=1)).word(FACTOR2) == "holds"
     assert judge(THEOREM, x | one(level=0)).word("slide: f(Z) <= R") == "f(Z) <= R"
 
 
 def test_a_start_outside_the_set():
     c = 0.8
-    points = {"Z": [0, 0], "start": [0, 1], "other": [1, 0]}
+    points = {"Z": [0, 0], "start": [0, 1], "other": [[1, 0]]}
     x = one(A=[[1, -c], [0, (1 - c**2) ** 0.5]], E=[0, 0], mu=1, **points)
     judged = judge(THEOREM, x, Params(steps=1))
     assert abs(judged.best("rho")[0]) <= 4 * EPS

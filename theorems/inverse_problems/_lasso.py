@@ -78,10 +78,12 @@ def _near_null(draw: Any, G: Any, reach: Any) -> dict[str, Any]:
 
 
 def _extremal(draw: Any, reach: Any) -> dict[str, Any]:
-    """A = (0 1), X = 0, start (R, 0): every step goes lambda/L down lambda |z_1|. By hand R = 1 and L = 2."""
+    """A = (0 1), X = 0, start (R, 0): every step goes lambda/L down lambda |z_1|. By hand R = 1 and L = 2; otherwise
+    they are of several orders, which no bound of a wrong degree survives."""
     xp = draw.xp
-    free = draw.coin()
-    R, L = 1 + free * draw.uniform(), 2 + free * draw.uniform()
+    by_hand = draw.coin() == 0
+    R = xp.where(by_hand, draw.full(1.0), draw.log_uniform(low=1e-2, high=1e2))
+    L = xp.where(by_hand, draw.full(2.0), draw.log_uniform(low=1.0, high=10.0))
     zero = draw.full(0.0)
     return {
         "A": draw.backend.asarray([[[0.0, 1.0]]]),

@@ -234,5 +234,9 @@ THEOREM = Theorem(
         ),
     ),
     invariances=instances.INVARIANCES,
+    survivors={
+        "Beck-Teboulle, every comparison point: 1 times 1.1": "the proof gives L R^2/(2 t_t^2) with t_2 = 1.618 and "
+        "increments of at least 1/2, so t_t >= (t + 1.1)/2 from t = 2 on; the first step is ISTA's, where 1/4 holds",
+    },
     not_tested=("signals longer than a few hundred entries", "more than 2000 steps"),
 )

@@ -71,7 +71,7 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import GIRYES2018, GIRYES2019, OURS
-from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem, control, misreading
+from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Sharper, Source, Theorem, control, misreading
 from verify.core.arrays import eps, matvec, namespace, norm1, norm2, rmatvec
 from verify.kit import descent, rho
 from verify.kit.cones import L1DescentCone
@@ -147,21 +147,25 @@ def _identity(draw: Any) -> Any:
 
 
 def _noise_by_hand(draw: Any) -> dict[str, Any]:
-    """A = I, mu = 1, P = diag(1, 0), Z = (1, 0), E = (-0.3, 0.3): error 0.3, while rho_P = epsilon = 0 claim 0."""
+    """A = I, mu = 1, P = diag(1, 0), Z = (1, 0), E = (-0.3, 0.3): error 0.3, while rho_P = epsilon = 0 claim 0. Up to
+    nine times the noise leads to the other side of K."""
     x = _small_signal(draw)
+    free = draw.coin()[:, None]
     Z = draw.full(1.0, 2) * draw.backend.asarray([[1.0, 0.0]])
-    E = draw.backend.asarray([[-0.3, 0.3]]) + 0.05 * draw.coin()[:, None] * draw.normal(2)
+    E = (1 + 8 * free * draw.uniform(1)) * draw.backend.asarray([[-0.3, 0.3]]) + 0.05 * free * draw.normal(2)
     return {**x, "Z": Z, "E": E, "radius": norm1(Z)}
 
 
 def _small_signal(draw: Any) -> dict[str, Any]:
-    """A = I, mu = 1, P = diag(1, 0), Z = (0.1, 0.05): error 0.05, and 0.0112 is claimed of an absolute epsilon."""
+    """A = I, mu = 1, P = diag(1, 0), Z = (0.1, 0.05): error 0.05, and 0.0112 is claimed of an absolute epsilon. Where
+    the signal is up to a thousand times larger, more is claimed than is true."""
     free = draw.coin()
+    size = draw.xp.where(free * draw.coin() > 0, draw.log_uniform(low=1.0, high=1e3), draw.full(1.0))
     Z = [
         0.1 + free * (draw.uniform(low=0.05, high=0.2) - 0.1),
         0.05 + free * (draw.uniform(low=0.02, high=0.08) - 0.05),
     ]
-    return _plane(draw, _identity(draw), (1, 0), draw.xp.stack(Z, axis=-1), draw.full(1.0))
+    return _plane(draw, _identity(draw), (1, 0), size[:, None] * draw.xp.stack(Z, axis=-1), draw.full(1.0))
 
 
 def _loose_radius(draw: Any) -> dict[str, Any]:
@@ -176,10 +180,31 @@ def _loose_radius(draw: Any) -> dict[str, Any]:
 def _large_step(draw: Any) -> dict[str, Any]:
     """A = (1, -10), mu = 1 = 1/m, P = diag(1, 0), Z = (1, 0.05): rho_P = 0, error 0.502, claimed 0.1."""
     xp = draw.xp
-    a = -10 + draw.coin() * draw.uniform(low=-4, high=4)
+    free = draw.coin()
+    a = -10 + free * draw.uniform(low=-4, high=4)
     one = draw.full(1.0)
     A = xp.stack([one, a], axis=-1)[:, None, :]
-    return _plane(draw, A, (1, 0), xp.stack([one, 0.05 * one], axis=-1), one)
+    return _plane(draw, A, (1, 0), xp.stack([one, 0.05 + 0.35 * free * draw.uniform()], axis=-1), one)
+
+
+def _cross_term(draw: Any) -> dict[str, Any]:
+    """A = (1, a), mu = 1, P = diag(1, 0): rho_P = 0, c = |a|, and the error is sqrt(1 + a^2) |(I - P)Z|: equality. By
+    hand a = 1/2, Z = (1, 0.3)."""
+    xp = draw.xp
+    free = draw.coin()
+    a = 0.5 + free * draw.uniform(low=-1.5, high=0.5)
+    one = draw.full(1.0)
+    A = xp.stack([one, a], axis=-1)[:, None, :]
+    return _plane(draw, A, (1, 0), xp.stack([one, 0.3 + free * draw.uniform(low=-0.2, high=0.7)], axis=-1), one)
+
+
+def _overshoot(draw: Any) -> dict[str, Any]:
+    """P = I, A = (1, -9), Z = (1, 0), mu = 0.1: the first step leads to (0.1, -0.9), 1.27 away, as rho is above 1."""
+    xp = draw.xp
+    mu = 0.1 - 0.05 * draw.coin() * draw.uniform()
+    one = draw.full(1.0)
+    A = xp.stack([one, -9 * one], axis=-1)[:, None, :]
+    return _plane(draw, A, (1, 1), xp.stack([one, 0 * one], axis=-1), mu)
 
 
 def _exact_set(draw: Any) -> dict[str, Any]:
@@ -224,6 +249,8 @@ BY_HAND = {
     "small signal": _small_signal,
     "loose radius": _loose_radius,
     "large step": _large_step,
+    "cross term": _cross_term,
+    "overshoot": _overshoot,
     "exact set": _exact_set,
     "tilted line": _tilted_line,
 }
@@ -425,11 +452,14 @@ THEOREM = Theorem(
         "coordinates": "P keeps q coordinates, Z has one small entry outside them; no noise; three step sizes",
         "coordinates, noisy": "the same with Gaussian noise",
         "coordinates, noisy, m = 6d": "the same with PMP a contraction: a missing noise term shows with certainty",
+        "coordinates, m = 6d": "the same without noise: errors of P add up",
         "tilted range": "an orthogonal projector whose range holds a vector near Z, and that does not keep K",
         "noise by hand": "A = I in the plane, no error of P",
         "small signal": "|Z| = 0.11 in the plane, A = I: the units of epsilon; equality in the corrected bound",
         "loose radius": "R = 2 f(Z) in the plane",
         "large step": "mu |A|^2 = 101 in the plane",
+        "cross term": "c up to 1 in the plane, rho = 0: equality in the corrected bound",
+        "overshoot": "P = I and mu |A|^2 = 8.2 in the plane: the first step leads away",
         "tilted line": "P = p p^T with p near Z, d = 101: iterates outside the range of P",
         "exact set": "P = I in the plane: the rate over the cone of {Z}",
     },
@@ -439,10 +469,13 @@ THEOREM = Theorem(
         "small signal": 0.4,
         "loose radius": 0.4,
         "large step": 0.4,
+        "cross term": 0.2,
+        "overshoot": 0.2,
+        "coordinates, m = 6d": 0.1,
         "exact set": 0.4,
         "tilted line": 0.03,
     },
-    instances=15360,
+    instances=16500,
     claims=(
         Claim(
             "one step, no supremum",
@@ -608,6 +641,13 @@ THEOREM = Theorem(
             "Error against the corrected bound, at the iteration where their ratio is largest.",
             x="bound",
             y="measured error",
+        ),
+    ),
+    sharper=(
+        Sharper(
+            "slide, where it is true",
+            "PZ lies in K and c <= 1 for mu <= 2/|A|^2, so the corrected bound has sqrt(2) in place of 2 + rho",
+            Formula("rho**t * size + geom(rho, t) * (sqrt(2) * epsilon_phi * size + delta)"),
         ),
     ),
     invariances={"permute coordinates": permute, "flip signs": flip},

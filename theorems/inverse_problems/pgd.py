@@ -90,6 +90,8 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     L = descent.largest_eigenvalue_of_gram(A)
     if family == "subspace":
         return _on_a_subspace(draw, p, A, 1 / L)
+    if family == "subspace, diverging":
+        return _diverging(draw, p, A)
     Z = _sparse(draw, p)
     if family == "aligned":
         mu = 1 / L
@@ -136,6 +138,24 @@ def _on_a_subspace(draw: Any, p: Params, A: Any, mu: Any) -> dict[str, Any]:
         "Z": matvec(Q, z),
         "E": -(p.noise * noisy)[:, None] * matvec(AQ, z),
         "mu": mu,
+        "radius": draw.full(0.0),
+        "start": draw.full(0.0, p.d),
+        "Q": Q,
+    }
+
+
+def _diverging(draw: Any, p: Params, A: Any) -> dict[str, Any]:
+    """K = range Q, no noise, mu at 2.5 to 4 over the largest eigenvalue of Q^T A^T A Q and Z its eigenvector: rho is
+    between 1.5 and 3, and the error grows by it at each step."""
+    xp = draw.xp
+    Q, _ = xp.linalg.qr(draw.normal(p.d, 2 * p.k))
+    AQ = xp.matmul(A, Q)
+    values, vectors = xp.linalg.eigh(xp.matmul(xp.matrix_transpose(AQ), AQ))
+    return {
+        "A": A,
+        "Z": matvec(Q, vectors[..., -1]),
+        "E": draw.full(0.0, p.m),
+        "mu": draw.uniform(low=2.5, high=4.0) / values[..., -1],
         "radius": draw.full(0.0),
         "start": draw.full(0.0, p.d),
         "Q": Q,
@@ -391,11 +411,19 @@ THEOREM = Theorem(
         "noise by hand": "A = I in the plane, where rho = 0",
         "aligned": "-Z along the maximiser over the cone: the start loses as little as possible",
         "subspace": "K a subspace, Z and the noise along one eigenvector: equality at every step",
+        "subspace, diverging": "the same without noise, with a long step and rho above 1",
         "loose radius": "R = 2 f(Z) in the plane, by hand and near it",
         "start outside": "a start outside K in the plane, by hand and near it",
     },
-    shares={"noisy, m = 6d": 0.25, "noise by hand": 0.5, "subspace": 0.5, "loose radius": 0.5, "start outside": 0.5},
-    instances=13000,
+    shares={
+        "noisy, m = 6d": 0.25,
+        "noise by hand": 0.5,
+        "subspace": 0.5,
+        "subspace, diverging": 0.1,
+        "loose radius": 0.5,
+        "start outside": 0.5,
+    },
+    instances=13250,
     claims=(
         Claim("one step, no supremum", Every(), "error", Formula("projected + delta"), ("R = f(Z)", "start in K")),
         Claim("contraction with noise", Every(), "error", BOUND, ("R = f(Z)", "start in K")),
@@ -496,5 +524,9 @@ THEOREM = Theorem(
         ),
     ),
     invariances={"permute coordinates": permute, "flip signs": flip, "rescale": rescale},
+    survivors={
+        "one step, no supremum: without 'start in K'": "|P_D(y)|^2 <= <y, P_D(y)> for D = K - Z and any y, "
+        "wherever it came from",
+    },
     not_tested=("sets other than l1 balls and subspaces", "signals longer than a few hundred entries"),
 )
