@@ -4,7 +4,7 @@ Let $`D`$ have unit columns (atoms) and mutual coherence $`\mu`$, and let $`x=D\
 
 **Theorem.** (a) Every $`\beta\ne\alpha`$ with $`D\beta=x`$ has $`\|\beta\|_0\ge1+\frac1\mu-k`$. (b) So if
 $`k<\frac12\big(1+\frac1\mu\big)`$, then $`\|\beta\|_0>k`$: $`\alpha`$ is the only solution of
-$`\min\|\alpha\|_0`$ subject to $`x=D\alpha`$. (c) The Gram of any $`u`$ atoms $`U`$ has no eigenvalue below
+$`\min\|\alpha\|_0`$ subject to $`x=D\alpha`$. (c) For any $`u`$ atoms $`U`$
 
 ```math
 \lambda_{\min}(D_U^TD_U)\ge1-(u-1)\mu ,
@@ -18,14 +18,14 @@ at least $`1+1/\mu`$ (`spark_bound`). (b) follows, and (c) is Gershgorin: a row 
 $`u-1`$ entries of size at most $`\mu`$. $`\square`$
 
 **What is checked.** (a) and (b) on small dictionaries of whole numbers: all sets of atoms are gone through in exact
-arithmetic for the sparsest other representation of $`x`$, with exact coherence and exact conditions, as
-$`2k<1+1/\mu`$ is attained again and again. (c) on large dictionaries too, with $`\delta`$ the rounding of an
+arithmetic for the sparsest other representation of $`x`$, with exact coherence and exact conditions, because
+$`2k=1+1/\mu`$ is common there. (c) on large dictionaries too, with $`\delta`$ the rounding of an
 eigenvalue.
 
-**Sharp.** All three on the simplex, $`\mu=1/n`$, whose atoms sum to 0. For odd $`n`$ and $`k=\frac{n+1}2`$, exactly at
-the limit, $`k`$ of its atoms and the negatives of the others have one image: two sparsest representations. (c) is
-attained by any atoms with inner products $`-\mu`$ up to signs, which the conference frame, the lines of an affine plane
-and transversals have, up to some size.
+**Sharp.** All three are attained on the simplex, $`\mu=1/n`$, whose atoms sum to 0. For odd $`n`$ and
+$`k=\frac{n+1}2`$, exactly at the limit, $`k`$ of its atoms and the negatives of the others have one image: two sparsest
+representations. (c) is attained by any atoms with inner products $`-\mu`$ up to signs, which the conference frame, the
+lines of an affine plane and transversals have, up to some size.
 Kind: exact counts, and inequality for every instance.
 
 **The slides** pose $`\min\|\alpha\|_0`$ subject to $`x=D\alpha`$ and say that it is hard in general. That the answer

@@ -17,9 +17,9 @@ $`1+\mu\le k\mu`$. Any $`\mathrm{rank}(D)+1`$ atoms are dependent. $`\square`$
 the ranks of all sets of columns are computed modulo a prime that is larger than every minor. And
 $`\lceil1+1/\mu\rceil`$ is exact, from the entries of $`A^TA`$: $`t\ge1/\mu`$ says
 $`t^2\langle a_i,a_j\rangle^2\ge\|a_i\|^2\|a_j\|^2`$ for some pair. Where all atoms are independent both count as
-$`m+1`$. Of other dictionaries all sets of atoms are gone through,
-and one is independent where the smallest eigenvalue of its Gram exceeds its rounding: then the spark lies between the
-largest size that this proves and $`n+1`$.
+$`m+1`$. Of other dictionaries all sets of atoms are gone through too, and a set is independent where the smallest
+eigenvalue of its Gram exceeds its rounding: the spark is known where this proves all sets of one size independent and
+the next size is $`n+1`$, and lies between the two otherwise.
 
 **Sharp.** Both bounds are attained by the simplex, alone or beside orthogonal atoms: $`\mu=1/n`$, and no $`n`$ of its
 $`n+1`$ atoms are dependent. The upper bound is attained by atoms in general position, as Gaussian ones. In between:

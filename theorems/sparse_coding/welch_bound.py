@@ -16,7 +16,7 @@ In particular, for $`f`$ unit filters of $`s`$ taps and all their shifts on a ci
 \mu\ge\sqrt{\frac{f-1}{f\min(N,2s-1)-1}}\ge\sqrt{\frac{f-1}{f(2s-1)-1}} .
 ```
 
-*Proof.* The non-zero eigenvalues of $`G=D^TD`$ are at most $`n`$ and have the sum $`m`$, so
+*Proof.* $`G=D^TD`$ has at most $`n`$ non-zero eigenvalues, with the sum $`m`$, so
 $`\|G\|_F^2\ge m^2/n`$. The diagonal holds $`m`$ of it; the rest lies in $`m(w-1)`$ places at most, and
 $`m(w-1)\mu^2\ge m^2/n-m`$. A convolution has $`m=fN`$, $`n=N`$, and an atom meets the shifts of every filter by less
 than $`s`$: $`w\le f\min(N,2s-1)`$. $`\square`$
