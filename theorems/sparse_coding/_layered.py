@@ -10,6 +10,7 @@ from verify.core.arrays import eps, namespace, norm_inf, put, take_batch, to_num
 from verify.kit import lagrangian, multilayer, shrinkage
 from verify.kit.multilayer import Layer, Model
 
+SLACK = 1e-9  # by which noise stays inside its bound: far above the rounding
 SOLVER_STEPS = 400  # of a solver on all atoms; with a gap left over it disputes less
 
 
@@ -98,6 +99,11 @@ def rounding(stacked: list[Layer], gammas: list[Any], E: Any) -> Any:
     return 4 * terms * eps(E) * sum(sizes)
 
 
+def is_global(x: Any) -> bool:
+    """Whether the norms of an instance are global at every layer."""
+    return all(layer == layer.globally() for layer in layers(x))
+
+
 # ------------------------------------------------------------------------------------- layered basis pursuit
 
 
@@ -116,6 +122,25 @@ def growing(radius: Any, factors: Any) -> Any:
     for i in range(factors.shape[-1]):
         found.append(found[-1] * factors[:, i])
     return xp.stack(found, axis=-1)
+
+
+def repair(p: Any, x: Any) -> dict[str, Any]:
+    """Noise that left its bound scaled back."""
+    xp = namespace(x["E"])
+    first = layers(x)[0]
+    size = first.patch_norm(x["E"])
+    back = xp.where(size > x["radius"], x["radius"] / (size * (1 + SLACK)), xp.ones_like(size))
+    return {**x, "E": x["E"] * back[:, None]}
+
+
+def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
+    """Every signal and code with the other sign."""
+    return {**x, "code": -x["code"], "E": -x["E"]}
+
+
+def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
+    """Everything measured in a unit four times smaller."""
+    return {**x, **{name: 4 * x[name] for name in ("code", "E", "radius", "xi") if name in x}}
 
 
 def pursue(x: Any, audit: Any, gap: float) -> dict[str, Any]:

@@ -78,7 +78,7 @@ BOUND = Formula("7.5 * sqrt(patch) * noise")
 UNROLLED = Formula("7.5**layer * epsilon * roots")
 SLIDE = Source(ELAD2018, "slide 'Success of the Layered BP'")
 OF_SLIDE = "slide: error in the global norms, weights as above"
-SLACK = 1e-9
+
 
 SETTINGS = {
     "two layers": layered.Setting(2, 64, 6, 7, 2),
@@ -143,7 +143,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     x["radius"] = draw.full(p.noise) if p.noise else largest * draw.log_uniform(low=0.2, high=5.0)
     rows = stacked[0].rows
     direction = draw.normal(rows) if family.endswith(RANDOM) else -layered.signal(stacked, gammas)
-    x["E"] = stacked[0].scale(direction, x["radius"] / (1 + SLACK))
+    x["E"] = stacked[0].scale(direction, x["radius"] / (1 + layered.SLACK))
     x["xi"] = 4 * layered.growing(x["radius"], growth)[:, :-1]
     x["audit"] = xp.astype(draw.uniform() < (1 / 64 if own.layers > 2 or own.stride_one else 1 / 8), x["E"].dtype)
     return x
@@ -182,7 +182,7 @@ def _one_layer(draw: Any, p: Params, family: str) -> dict[str, Any]:
         out = (1 - 1e-3) * (bias + (moved * radius)[:, None])
         sizes = xp.where((last > 0) & (draw.coin()[:, None] > 0), out, xp.abs(member) + 4 * bias)
     code = xp.where(member == 0, xp.zeros_like(member), signs * sizes)
-    E = (radius / (1 + SLACK))[:, None] * direction
+    E = (radius / (1 + layered.SLACK))[:, None] * direction
     xi = (factor * radius)[:, None]
     return {**layered.single(D, mu), "code": code, "E": E, "radius": radius, "xi": xi, "audit": draw.full(0.0)}
 
@@ -200,7 +200,6 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     found, bounds = _profile(x)
     first = layered.layers(x)[0]
     rounding = 8 * (first.A.shape[-2] + x["xi"].shape[-1]) * eps(x["E"])
-    everything = all(layer == layer.globally() for layer in layered.layers(x))
     one = xp.ones_like(x["radius"])
     weights = xp.max(xp.abs(x["xi"] / (4 * bounds[:, :-1]) - 1), axis=-1)
     return {
@@ -208,7 +207,7 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
         HALF_SPARSE: xp.min(1 + x["mu"] - 2 * found.k * x["mu"], axis=-1) - instances.MARGIN,
         NOISE: x["radius"] * (1 + rounding) - first.patch_norm(x["E"]),
         WEIGHTS: rounding - weights,
-        GLOBAL: one if everything else -one,
+        GLOBAL: one if layered.is_global(x) else -one,
         AUDITED: x["audit"] - 0.5,
     }
 
@@ -239,15 +238,6 @@ def _known(x: Any) -> dict[str, Any]:
     }
 
 
-def repair(p: Params, x: Any) -> dict[str, Any]:
-    """Noise that left its bound scaled back."""
-    xp = namespace(x["E"])
-    first = layered.layers(x)[0]
-    size = first.patch_norm(x["E"])
-    back = xp.where(size > x["radius"], x["radius"] / (size * (1 + SLACK)), xp.ones_like(size))
-    return {**x, "E": x["E"] * back[:, None]}
-
-
 def advise(p: Params, x: Any) -> str:
     """What each layer admits and has."""
     found, _ = _profile(x)
@@ -256,16 +246,6 @@ def advise(p: Params, x: Any) -> str:
         for i, (mu, k) in enumerate(zip(to_numpy(x["mu"])[0].tolist(), to_numpy(found.k)[0].tolist(), strict=True), 1)
     ]
     return "; ".join(told) + "; larger b and c admit more"
-
-
-def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """Every signal and code with the other sign."""
-    return {**x, "code": -x["code"], "E": -x["E"]}
-
-
-def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """Everything measured in a unit four times smaller."""
-    return {**x, **{name: 4 * x[name] for name in ("code", "E", "radius", "xi")}}
 
 
 GIVEN = (SPARSE, NOISE, WEIGHTS)
@@ -284,7 +264,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
-    repair=repair,
+    repair=layered.repair,
     advise=advise,
     fixed=("radius", "xi", "audit"),
     families=FAMILIES,
@@ -401,6 +381,6 @@ THEOREM = Theorem(
         f"the full solver agrees: without {SPARSE!r}": "true: the proof needs a reach below the weight alone",
         f"the full solver agrees: without {AUDITED!r}": "true: elsewhere there is no solver to disagree",
     },
-    invariances={"opposite signs": flip, "rescale": rescale},
+    invariances={"opposite signs": layered.flip, "rescale": layered.rescale},
     not_tested=("weights other than those of the theorem", "more than three layers in the default run"),
 )
