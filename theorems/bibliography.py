@@ -68,6 +68,13 @@ SHEN2018 = Reference(
     "Journal of Machine Learning Research 18",
     2018,
 )
+SULAM2018 = Reference(
+    "sulam2018",
+    "J. Sulam, A. Aberdam, A. Beck, M. Elad",
+    "On multi-layer basis pursuit, efficient algorithms and convolutional neural networks",
+    "IEEE Transactions on Pattern Analysis and Machine Intelligence 42(8), 2020; arXiv:1806.00701",
+    2018,
+)
 OURS = Reference("verify", "the authors of this catalogue", "Proved in this page", "", 2026)
 MOTZKIN1965 = Reference(
     "motzkin1965",

@@ -56,7 +56,7 @@ def ista(A: Array, X: Array, lam: Array, L: Array, start: Array) -> Iterator[Arr
 def fista(A: Array, X: Array, lam: Array, L: Array, start: Array) -> Iterator[Array]:
     """The iterates z^1, z^2, ... of FISTA from z^0 = y^1 = start, without end (Beck and Teboulle 2009)."""
     z = y = start
-    for t, after in _momentum():
+    for t, after in momentum():
         new = proximal_step(A, X, lam, L, y)
         y = new + float((t - 1) / after) * (new - z)
         z = new
@@ -68,7 +68,7 @@ def trajectory(iterates: Iterator[Array], start: Array, steps: int) -> Array:
     return namespace(start).stack([start, *islice(iterates, steps)], axis=1)
 
 
-def _momentum() -> Iterator[tuple[Decimal, Decimal]]:
+def momentum() -> Iterator[tuple[Decimal, Decimal]]:
     r"""The pairs :math:`t_i,t_{i+1}` of FISTA, :math:`t_1=1,\ t_{i+1}=\tfrac12(1+\sqrt{1+4t_i^2})`, to 40 digits: so
     every number made of them is rounded once."""
     t = Decimal(1)
@@ -82,7 +82,7 @@ def _momentum() -> Iterator[tuple[Decimal, Decimal]]:
 @cache
 def fista_weights(steps: int) -> tuple[float, ...]:
     """The weights t_1, ..., t_steps of FISTA, each rounded once."""
-    return tuple(float(t) for t, _ in islice(_momentum(), steps))
+    return tuple(float(t) for t, _ in islice(momentum(), steps))
 
 
 @cache
@@ -91,7 +91,7 @@ def fista_positions(steps: int) -> tuple[float, ...]:
     once; :math:`8S_t/(t+1)^2` falls to 1. ISTA goes t."""
     before = position = Decimal(0)
     found, y = [], Decimal(0)
-    for t, after in islice(_momentum(), steps):
+    for t, after in islice(momentum(), steps):
         with localcontext(prec=40):
             before, position = position, y + 1
             y = position + (t - 1) / after * (position - before)
