@@ -6,7 +6,7 @@ ARGS ?= theorem=ipgd
 CUDA := $(shell nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: *\([0-9]*\).*/\1/p' | head -n 1)
 COMMA := ,
 GPU  := $(if $(CUDA),$(if $(filter 1 2 3 4 5 6 7 8 9 10 11 12,$(CUDA)),gpu12,gpu))
-EXTRAS := test,site,lint,onnx$(if $(GPU),$(COMMA)$(GPU))
+EXTRAS := test,site,lint,onnx,distributed$(if $(GPU),$(COMMA)$(GPU))
 export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: run test test-all test-gpu lint bench reports clean

@@ -65,16 +65,17 @@ def test_the_numbers_are_those_of_the_command_line(here):
 def test_every_run_option_reaches_the_run_as_it_does_on_the_command_line(here, monkeypatch):
     seen = []
 
-    def caught(theorem, p, settings, *rest):
+    def caught(points, settings, *rest):
         seen.append(settings)
         raise TrialError("caught")
 
-    monkeypatch.setattr(campaign, "run", caught)
+    monkeypatch.setattr(campaign, "run_all", caught)
     plain = {"seed": 3, "instances": 64, "batch": 8, "backend": "numpy", "dtype": "float32", "search": "worst"}
+    plain |= {"executor": "processes:3", "memory": "2G"}
     with pytest.raises(TrialError, match="caught"):
-        verify.run("means.py", **plain, budget=90, effort=0.5, mutate=True)
+        verify.run("means.py", **plain, budget=90, effort=0.5, limit=60, mutate=True)
     words = [f"{key}={value}" for key, value in plain.items()]
-    assert cli.main(["theorem=means.py", *words, "budget=1.5m", "effort=0.5s", "mutate=yes"]) == 2
+    assert cli.main(["theorem=means.py", *words, "budget=1.5m", "effort=0.5s", "limit=1m", "mutate=yes"]) == 2
     ours, theirs = seen
     assert ours == theirs
     usual = campaign.Settings()

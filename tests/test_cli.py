@@ -15,6 +15,7 @@ import pytest
 from verify import cli
 from verify.engine import catalogue
 from verify.engine.campaign import Progress
+from verify.engine.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -261,6 +262,14 @@ def test_report_makes_the_pages_again(here):
     assert "report takes out=, theorem=" in verify("report", "n=3", cwd=here, code=2).stderr
 
 
+def finished_batches(path):
+    """The number of batches that a ledger holds of runs that have not ended."""
+    if not path.is_file():
+        return 0
+    with Ledger(path) as ledger:
+        return sum(len(ledger.done(key)) for key, _ in ledger.begun())
+
+
 def test_interrupted_keeps_what_is_finished_and_says_how_to_go_on(here):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "verify", "theorem=means.py", "budget=10m"]
@@ -269,15 +278,50 @@ def test_interrupted_keeps_what_is_finished_and_says_how_to_go_on(here):
     )
     ledger = here / "reports" / "ledger.sqlite"
     until = time.monotonic() + 60
-    while not ledger.is_file() and run.poll() is None and time.monotonic() < until:
+    while finished_batches(ledger) < 3 and run.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
-    time.sleep(1.0)
     run.send_signal(signal.SIGINT)
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 130, errors
     assert "finished batches are kept in" in errors
     assert "python -m verify theorem=means.py budget=10m" in errors
     assert "Traceback" not in errors
+    page = verify("report", "theorem=means.py", cwd=here, code=0).stdout.splitlines()[0]
+    text = (here / page).read_text()
+    assert "the run was interrupted; what it had finished is below" in text
+    assert re.search(r"[0-9,]+ violations seen in batches, not rechecked yet", text)
+    result = json.loads((here / page).with_name("result.json").read_text())
+    assert not result["finished"]
+    assert result["claims"][0]["decided"] > 256
+    # What ends says more than what was cut off.
+    verify("theorem=means.py", cwd=here, code=0)
+    verify("report", "theorem=means.py", cwd=here, code=0)
+    assert json.loads((here / page).with_name("result.json").read_text())["finished"]
+
+
+def test_two_runs_on_one_ledger_both_finish_and_count_nothing_twice(here):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "verify", "theorem=means.py", "instances=4096", "format=json"]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=here, env=environment) for _ in range(2)]
+    found = [json.loads(run.communicate(timeout=120)[0]) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    for result in found:
+        del result["seconds"]
+        assert [c["decided"] for c in result["claims"]] == [4096, 4096]
+    assert found[0] == found[1]
+    with Ledger(here / "reports" / "ledger.sqlite") as ledger:
+        ((key, _),) = ledger.results()
+        assert sum(stop - start for _, start, stop in ledger.done(key)) == 4096
+
+
+@pytest.mark.parametrize("executor", ["thread", "processes:0", "dask:", "dask:local:x"])
+def test_an_executor_that_does_not_exist_is_refused(executor, here):
+    done = verify("theorem=means.py", f"executor={executor}", "memory=2", "limit=1", cwd=here, code=2)
+    assert f"executor={executor}: no such executor; allowed is auto, serial, processes:N" in done.stderr
+    assert "memory=2: not a number with a unit; allowed is a size such as 500M or 2G" in done.stderr
+    assert "limit=1: not a number with a unit" in done.stderr
+    done = verify("theorem=means.py", "executor=serial", "limit=1s", cwd=here, code=2)
+    assert "take executor=processes or dask" in done.stderr
 
 
 def test_doctor(tmp_path):
@@ -318,9 +362,9 @@ def test_progress_is_a_line_now_and_then_where_it_is_not_drawn(monkeypatch, caps
         now[0] = 99.0
         show(Progress(1200, None, 100.0, 0.998, math.inf))
     assert capsys.readouterr().err.splitlines() == [
-        "means n=4: 500 of 1,200 instances, 100/s, 7 s left",
-        "means n=4: 1,000 of 1,200 instances, 100/s, largest ratio 0.998, 2 s left",
-        "means n=4: 1,200 instances, 100/s, largest ratio 0.998",
+        "means n=4: 500 of 1,200 instances, 100 decided/s, 7 s left",
+        "means n=4: 1,000 of 1,200 instances, 100 decided/s, largest ratio 0.998, 2 s left",
+        "means n=4: 1,200 instances, 100 decided/s, largest ratio 0.998",
     ]
 
 

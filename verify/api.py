@@ -25,7 +25,7 @@ from verify.engine.ledger import Ledger
 from verify.engine.result import ClaimResult, Result, Word
 from verify.report import figures, pages, terminal, text
 
-DURATIONS = ("budget", "effort")  # run options that are seconds where they are given as numbers
+DURATIONS = ("budget", "effort", "limit")  # run options that are seconds where they are given as numbers
 SWITCHES = ("mutate",)  # run options that are yes or no
 
 _T = TypeVar("_T")
@@ -36,29 +36,20 @@ def run(theorem: str | os.PathLike[str] | Theorem, **given: Any) -> Run:
 
     ``theorem`` is a name of the catalogue, the path of your own ``.py`` file, or a record that you made. The keywords
     are the theorem's parameters and the run options of the command line (``seed``, ``instances``, ``budget`` in
-    seconds or as ``"10m"``, ``batch``, ``backend``, ``dtype`` and so on); None means the default. Nothing is kept
-    unless ``out`` names a folder: there the ledger, the witnesses and the page go, as on the command line, and a run
-    that was interrupted goes on.
+    seconds or as ``"10m"``, ``batch``, ``backend``, ``dtype``, ``executor``, ``memory`` as ``"2G"`` and so on); None
+    means the default. Nothing is kept unless ``out`` names a folder: there the ledger, the witnesses and the page go,
+    as on the command line, and a run that was interrupted goes on.
 
-    Raises :class:`verify.UsageError` with every mistake in ``given``, as the command line reports them, and
-    :class:`verify.engine.trial.TrialError` when a function of the theorem fails.
+    Raises :class:`verify.UsageError` with every mistake in ``given``, as the command line reports them,
+    :class:`verify.engine.trial.TrialError` when a function of the theorem fails, and
+    :class:`verify.engine.executors.ExecutorError` where the workers cannot be had.
     """
     found, p, options = _read(theorem, {key: value for key, value in given.items() if value is not None})
-    settings = campaign.Settings(
-        seed=options.seed,
-        instances=options.instances,
-        budget=options.budget,
-        batch=options.batch,
-        backend=options.backend,
-        dtype=options.dtype,
-        search=options.effort if options.search == "worst" else 0.0,
-        mutate=options.mutate == "yes",
-    )
     kept = given.get("out") is not None
     with ExitStack() as stack:
         out = Path(options.out if kept else stack.enter_context(tempfile.TemporaryDirectory(prefix="verify-")))
         ledger = stack.enter_context(Ledger(out / "ledger.sqlite"))
-        result = campaign.run(found, p, settings, ledger, out)
+        result = campaign.run(found, p, campaign.Settings.of(options), ledger, out)
         witnesses = {
             claim.name: Witness(claim.name, claim.witness, (out / found.name / claim.witness["file"]).read_bytes())
             for claim in result.claims

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 AS_EXPECTED, NOT_AS_EXPECTED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 MISTAKES_SHOWN = 20
+WORKERS = "take executor=processes or dask"
 PLAIN_EVERY = 5.0  # seconds between progress lines that are not drawn on a terminal
 
 HELP = """\
@@ -44,7 +45,9 @@ Beside a theorem's own parameters:
   instances=N         instances for each point           batch=N             instances solved together
   budget=30s|10m|2h   time, shared by all points         backend=auto        auto | numpy | cupy | strict
   dtype=float64       float64 | float32                  out=reports         pages, witnesses and ledger
-  format=table        table | json | junit
+  format=table        table | json | junit               limit=60s           time of a batch, then it is undecided
+  executor=auto       auto | serial | processes:N | dask:local:N | dask:ADDRESS; the evidence is the same
+  memory=2G           what the sampling may take, all processes together
   search=worst        after the sampling, climb to the worst instances    effort=60s  for so long
   mutate=yes          which slips of the pen in each claim the run would notice
 
@@ -107,9 +110,11 @@ ANSWERS = {
     "verify.grammar.UsageError",
     "verify.core.arrays.BackendUnavailable",
     "verify.engine.catalogue.CatalogueError",
+    "verify.engine.executors.ExecutorError",
     "verify.engine.ledger.LedgerError",
     "verify.engine.trial.TrialError",
     "verify.engine.witness.WitnessError",
+    "verify.engine.work.OtherCode",
 }
 
 
@@ -236,15 +241,23 @@ def _report(rest: list[str]) -> int:
         raise UsageError([f"out={out}: it holds no ledger.sqlite; a run with this out= makes one"])
     with Ledger(out / "ledger.sqlite") as ledger:
         results = campaign.stored(ledger)
-    if options.theorem == ("all",):
-        strangers = [name for name in results if name not in catalogue.names()]
-        theorems = [catalogue.load(name) for name in results if name not in strangers]
-        for name in strangers:
-            _err(f"{name} is not in the catalogue; `report theorem=PATH` makes the page of your own file")
-    else:
-        theorems = [catalogue.load(name) for name in options.theorem]
-        if absent := [t.name for t in theorems if t.name not in results]:
-            raise UsageError([f"the ledger in {out} holds no result of {name}" for name in absent])
+        known = dict.fromkeys([*results, *(about["theorem"] for _, about in ledger.begun())])
+        names = options.theorem
+        if names == ("all",):
+            names = tuple(name for name in known if name in catalogue.names())
+            for name in known:
+                if name not in names:
+                    _err(f"{name} is not in the catalogue; `report theorem=PATH` makes the page of your own file")
+        theorems = [catalogue.load(name) for name in names]
+        for theorem in theorems:
+            ended = results.setdefault(theorem.name, [])
+            points = [(r.params, r.seed, r.backend, r.dtype) for r in ended]
+            for r in campaign.unfinished(ledger, theorem):
+                if (r.params, r.seed, r.backend, r.dtype) not in points:  # what ended says more
+                    ended.append(r)
+    if options.theorem != ("all",) and (absent := [t.name for t in theorems if not results[t.name]]):
+        raise UsageError([f"the ledger in {out} holds no result of {name}" for name in absent])
+    theorems = [t for t in theorems if results[t.name]]
     for theorem in theorems:
         print(pages.write_page(theorem, results[theorem.name], out))
     print(pages.write_index(out))
@@ -287,17 +300,7 @@ def _run(tokens: list[str]) -> int:
     for name in options.theorem:
         if name.endswith(".py"):
             _err(f"{name} is run as your own code")
-    settings = Settings(
-        seed=options.seed,
-        instances=options.instances,
-        # Every point gets the same share, so that the command of each result can be given alone.
-        budget=options.budget and options.budget / sum(len(points) for _, points in jobs),
-        batch=options.batch,
-        backend=options.backend,
-        dtype=options.dtype,
-        search=options.effort if options.search == "worst" else 0.0,
-        mutate=options.mutate == "yes",
-    )
+    settings = Settings.of(options)
     try:
         return _work(jobs, settings, out, options.format, swept)
     except KeyboardInterrupt:
@@ -355,9 +358,12 @@ def _prepare(options: RunOptions, out: Path) -> None:
 
     mistakes = []
     try:
-        backend(options.backend, options.dtype)
+        if not options.executor.startswith("dask"):  # there the workers need it, and this process does not
+            backend(options.backend, options.dtype)
     except BackendUnavailable as error:
         mistakes.append(str(error))
+    if options.limit is not None and options.executor == "serial":
+        mistakes.append(f"limit={options.limit:g}s executor=serial: only a worker's batch can be ended; {WORKERS}")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
@@ -372,6 +378,8 @@ def _prepare(options: RunOptions, out: Path) -> None:
 def _work(jobs: list[Job], settings: Any, out: Path, form: str, swept: list[str]) -> int:
     """Runs, prints and writes the pages; returns the exit code."""
     import json
+    from concurrent.futures import ThreadPoolExecutor
+    from contextlib import closing
 
     from verify.engine import campaign
     from verify.engine.ledger import Ledger
@@ -379,31 +387,42 @@ def _work(jobs: list[Job], settings: Any, out: Path, form: str, swept: list[str]
 
     # Where machines read the output, people read stderr.
     say = print if form == "table" else _err
-    results: list[Result] = []
-    failures: list[str] = []
-    with Ledger(out / "ledger.sqlite") as ledger:
-        for theorem, points in jobs:
-            found = []
-            for p in points:
-                label = " ".join([theorem.name, *(f"{key}={getattr(p, key)}" for key in swept)])
-                try:
-                    with _watch(label) as progress:
-                        result = campaign.run(theorem, p, settings, ledger, out, progress)
-                except Exception as error:  # one theorem that fails must not cost the others
-                    failures += [f"{label}: {line}" for line in _lines(error)]
-                    continue
-                found.append(result)
+    points = [(theorem, p) for theorem, ps in jobs for p in ps]
+    labels = [" ".join([t.name, *(f"{key}={getattr(p, key)}" for key in swept)]) for t, p in points]
+    found: dict[int, Result] = {}
+    failures: dict[int, list[str]] = {}
+
+    def page(theorem: Theorem, results: list[Result]) -> None:
+        try:
+            say(f"page: {pages.write_page(theorem, results, out)}")
+        except Exception as error:
+            failures[len(points) + len(failures)] = [f"page of {theorem.name}: {line}" for line in _lines(error)]
+
+    # Pages are drawn beside the run, which waits for workers most of the time.
+    with (
+        Ledger(out / "ledger.sqlite") as ledger,
+        ThreadPoolExecutor(1) as aside,
+        _watch(labels[0] if len(labels) == 1 else f"{len(labels)} points") as progress,
+        closing(campaign.run_all(points, settings, ledger, out, progress)) as ended,
+    ):
+        for number, result in ended:
+            theorem, label = points[number][0], labels[number]
+            if isinstance(result, Exception):
+                failures[number] = [f"{label}: {line}" for line in _lines(result)]
+            else:
+                found[number] = result
                 if form == "json":
                     print(json.dumps(result.to_json()), flush=True)
                 elif form == "table":
                     print(f"{label}: {theorem.title}\n{terminal.table(result)}", flush=True)
                 for line in _notes(result):
                     say(line)
-            if found:
-                say(f"page: {pages.write_page(theorem, found, out)}")
-            results += found
-        if results:
-            pages.write_index(out)
+            mine = [n for n, (other, _) in enumerate(points) if other is theorem]
+            if all(n in found or n in failures for n in mine) and (results := [found[n] for n in mine if n in found]):
+                aside.submit(page, theorem, results)
+    if found:
+        pages.write_index(out)
+    results = [found[n] for n in sorted(found)]
     if form == "junit":
         print(terminal.junit(results))
     unexpected = [reason for result in results for reason in _reasons(result, swept)]
@@ -412,11 +431,15 @@ def _work(jobs: list[Job], settings: Any, out: Path, form: str, swept: list[str]
         return NOT_AS_EXPECTED if unexpected else AS_EXPECTED
     if unexpected:
         say(f"NOT as expected: {'; '.join(unexpected)}")
-    return _refuse(failures)
+    return _refuse([line for n in sorted(failures) for line in failures[n]])
 
 
 def _notes(result: Result) -> Iterator[str]:
-    """What set everything aside where a claim is vacuous, and what would be admitted."""
+    """What could not be computed; what set everything aside where a claim is vacuous, and what would be admitted."""
+    for family, start, stop, why in result.evidence.failed[:MISTAKES_SHOWN]:
+        yield f"undecided: {family} {start}..{stop - 1}: {why}"
+    if (more := len(result.evidence.failed) - MISTAKES_SHOWN) > 0:
+        yield f"undecided: and {more:,} more"
     vacuous = [c for c in result.claims if c.verdict.verdict == "vacuous"]
     for claim in vacuous:
         counts = ", ".join(f"{count:,} miss {name!r}" for name, count in claim.verdict.set_aside.items() if count)
@@ -477,7 +500,7 @@ def _facts(progress: Progress) -> str:
     from math import isfinite
 
     total = f" of {progress.total:,}" if progress.total is not None else ""
-    facts = [f"{progress.done:,}{total} instances", f"{progress.rate:,.0f}/s"]
+    facts = [f"{progress.done:,}{total} instances", f"{progress.rate:,.0f} decided/s"]
     if isfinite(progress.ratio_max):
         facts.append(f"largest ratio {progress.ratio_max:.6g}")
     if isfinite(progress.seconds_left):

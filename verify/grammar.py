@@ -19,7 +19,7 @@ from math import prod
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DURATION = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SIZE = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(M|G|T)B?")
+_BYTES = {"M": 2**20, "G": 2**30, "T": 2**40}
+_COUNT = r"(:[1-9][0-9]{0,3})?"
+_EXECUTOR = re.compile(rf"auto|serial|processes{_COUNT}|joblib{_COUNT}|dask:local{_COUNT}|dask:.+:[0-9]+")
 
 
 class UsageError(Exception):
@@ -58,6 +62,20 @@ def _duration(text: object) -> object:
     if (match := _DURATION.fullmatch(text)) is None:
         raise ValueError("not a number with a unit")
     return float(match[1]) * _SECONDS[match[2]]
+
+
+def _size(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    if (match := _SIZE.fullmatch(text)) is None:
+        raise ValueError("not a number with a unit")
+    return int(float(match[1]) * _BYTES[match[2]])
+
+
+def _executor(text: str) -> str:
+    if _EXECUTOR.fullmatch(text) is None:
+        raise ValueError("no such executor")
+    return text
 
 
 def _names(text: object) -> object:
@@ -87,6 +105,17 @@ class RunOptions(BaseModel):
     batch: int | None = Field(None, ge=1, description="instances solved together")
     backend: Literal["auto", "numpy", "cupy", "strict"] = Field("auto", description="array library")
     dtype: Literal["float64", "float32"] = Field("float64", description="floating-point type of the kernels")
+    executor: Annotated[
+        str,
+        AfterValidator(_executor),
+        Says("auto, serial, processes:N, dask:local:N or dask:ADDRESS such as dask:tcp://host:8786"),
+    ] = Field("auto", description="where the work is done")
+    memory: Annotated[int | None, BeforeValidator(_size), Says("a size such as 500M or 2G")] = Field(
+        None, ge=2**20, description="memory for the sampling, shared by the processes"
+    )
+    limit: Annotated[float | None, BeforeValidator(_duration), Says("a duration above 0 such as 30s, 10m or 2h")] = (
+        Field(None, gt=0, description="time of one batch, after which its process is ended")
+    )
     out: Annotated[str, Says("a path")] = Field(
         "reports", min_length=1, description="directory of pages, witnesses and ledger"
     )

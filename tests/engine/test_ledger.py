@@ -72,6 +72,28 @@ def test_a_batch_recorded_twice_counts_once(path):
         assert [data for _, data in ledger.evidence("run")] == [EVIDENCE]
 
 
+def test_a_run_that_has_begun_is_known_until_its_result_is_saved(path):
+    with Ledger(path) as ledger:
+        ledger.begin([("a", {"theorem": "pgd"}), ("b", {"theorem": "ipgd"})])
+        ledger.begin([("a", {"theorem": "pgd", "seed": 1})])
+    with Ledger(path) as ledger:
+        assert ledger.begun() == [("b", {"theorem": "ipgd"}), ("a", {"theorem": "pgd", "seed": 1})]
+        ledger.save_result("b", {"n": 1})
+        assert ledger.begun() == [("a", {"theorem": "pgd", "seed": 1})]
+        assert ledger.results() == [("b", {"n": 1})]
+
+
+def test_a_ledger_of_the_first_format_is_taken_over(path):
+    with Ledger(path) as ledger:
+        ledger.record("run", "random", 0, 256, EVIDENCE)
+        ledger._db.execute("DROP TABLE runs")
+        ledger._db.execute("PRAGMA user_version = 1")
+    with Ledger(path) as ledger:
+        assert ledger.done("run") == {("random", 0, 256)}
+        assert ledger.begun() == []
+    Ledger(path).close()
+
+
 def test_results_are_replaced_by_the_latest(path):
     with Ledger(path) as ledger:
         ledger.save_result("a", {"n": 1})

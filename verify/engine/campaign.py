@@ -1,39 +1,54 @@
-r"""A run: a plan of batches, an executor, the ledger, and in the end a verdict for each claim.
+r"""A run: a plan of batches over theorems and points, an executor, the ledger, and in the end a verdict on each claim.
 
 The plan gives every family its share of the instances and cuts it into batches. A batch is committed to the ledger
 before it counts, so a run that is killed goes on where it stopped: the same command finds its finished batches by a
-key made of the theorem, the code, the parameters, the seed, the backend and the dtype.
+key made of the theorem, the code, the parameters, the seed, the backend and the dtype. Batches are computed by workers
+(:mod:`verify.engine.work`, :mod:`verify.engine.executors`), and only this process writes the ledger; what it holds of a
+point is merged in a fixed order, so that the evidence does not depend on the executor.
+
+With workers the longest points go first, by what they took before or by their first batches. A time budget is shared by
+all points, more of it where a decision is open (:func:`weight`). A worker that dies costs its batch's time: the batch
+is tried again, by itself and in smaller pieces, and one that has ended :data:`DEATHS` workers, or that is out of time,
+is undecided, named, and left out of the ledger, so that the next run tries it again.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import math
 import os
 import platform
 import shlex
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import cache
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from verify.core.arrays import Backend, backend
 from verify.core.theorem import Claim, Comparison, Existence, Mean, Parameters, Probability, Rate, Theorem
-from verify.engine import catalogue, mutate, search, trial, verdict, witness
+from verify.engine import catalogue, executors, mutate, search, trial, verdict, witness, work
 from verify.engine.evidence import Evidence, Tally
-from verify.engine.ledger import Ledger, run_key
+from verify.engine.ledger import Batch, Ledger, run_key
 from verify.engine.result import ClaimResult, Result, Verdict
+from verify.engine.work import Subject, Task, code_digest
 
 ALPHA = 0.01  # the error budget of a run, split over its statistical claims
+DEATHS = 3  # workers that a batch may end, tried by itself
+DECISIVE, STATISTICAL = 4.0, 2.0  # how much more of a budget an open decision gets, and a rate that can be narrowed
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run: ``instances`` per point (None: the theorem's own number), ``budget`` in seconds (None: none),
-    ``batch`` instances at a time (None: the theorem's own), ``backend`` and ``dtype`` by name, ``search`` seconds of
-    worst-case search after the sampling (0: none), ``mutate`` whether mutants of the claims are decided."""
+    """How to run: ``instances`` per point (None: the theorem's own number), ``budget`` in seconds for the sampling of
+    all points (None: none), ``batch`` instances at a time (None: the theorem's own), ``backend`` and ``dtype`` by name,
+    ``search`` seconds of worst-case search after the sampling (0: none), ``mutate`` whether mutants of the claims are
+    decided, ``executor`` by name (see :mod:`verify.engine.executors`), ``memory`` in bytes for all processes that
+    sample together (None: what there is), ``limit`` in seconds for a batch (None: whatever it takes)."""
 
     seed: int = 0
     instances: int | None = None
@@ -43,12 +58,23 @@ class Settings:
     dtype: str = "float64"
     search: float = 0.0
     mutate: bool = False
+    executor: str = "serial"
+    memory: int | None = None
+    limit: float | None = None
+
+    @classmethod
+    def of(cls, options: Any) -> Settings:
+        """The settings that the run options of a command name."""
+        same = ("seed", "instances", "budget", "batch", "backend", "dtype", "executor", "memory", "limit")
+        search = options.effort if options.search == "worst" else 0.0
+        return cls(search=search, mutate=options.mutate == "yes", **{name: getattr(options, name) for name in same})
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: instances done and planned (None under a budget alone), instances per second, the largest
-    ratio of a decided instance under a claim expected to hold, seconds left."""
+    """How far a run is, over all its points: instances done and planned (None under a budget alone), decisions (of an
+    instance under a claim) per second, the largest ratio of a decided instance under a claim expected to hold, seconds
+    left."""
 
     done: int
     total: int | None
@@ -90,98 +116,511 @@ def run(
     """Runs one theorem at one point and returns its result; witnesses are saved under ``out/<theorem>/``.
 
     Raises :class:`verify.core.arrays.BackendUnavailable`, :class:`verify.engine.trial.TrialError`,
-    :class:`verify.engine.ledger.LedgerError`, and :class:`Interrupted` on Ctrl-C.
+    :class:`verify.engine.executors.ExecutorError`, :class:`verify.engine.ledger.LedgerError`, and :class:`Interrupted`
+    on Ctrl-C.
     """
+    with closing(run_all([(theorem, p)], settings, ledger, out, progress)) as found:
+        ((_, result),) = found
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def run_all(
+    points: Sequence[tuple[Theorem, Parameters]],
+    settings: Settings,
+    ledger: Ledger,
+    out: Path,
+    progress: Callable[[Progress], None] | None = None,
+) -> Generator[tuple[int, Result | Exception], None, None]:
+    """Runs theorems at points as one plan and gives (number of the point, result), each as soon as it is there. In
+    place of a result the error that it met: one point that fails does not cost the others.
+
+    Raises :class:`verify.core.arrays.BackendUnavailable`, :class:`verify.engine.executors.ExecutorError`,
+    :class:`verify.engine.ledger.LedgerError`, which end the run, and :class:`Interrupted` on Ctrl-C. Close the
+    generator to end the workers.
+    """
+    campaign = _Campaign(points, settings, ledger, out, progress)
+    try:
+        yield from campaign.results()
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    finally:
+        campaign.executor.stop()
+
+
+@dataclass
+class _Point:
+    """A theorem at a point, on its way: what is planned, in flight, and done."""
+
+    number: int
+    theorem: Theorem
+    p: Parameters
+    key: str
+    subject: Subject
+    batches: Iterator[Batch]  # of the plan, those that are not in the ledger
+    counted: list[Batch]
+    instances: int | None  # that are planned; None without end
+    answer: dict[str, Any]
+    earlier: float = math.nan  # seconds an instance took in earlier runs
+    flying: int = 0
+    spent: float = 0.0  # seconds of workers
+    sampled: int = 0  # instances of this run
+    seen: Evidence = field(default_factory=Evidence)  # of this run, to see where a decision is open
+    lost: dict[Batch, Evidence] = field(default_factory=dict)
+    concluded: bool = False
+    failed: bool = False
+    _weighed: tuple[int, float] = (0, 1.0)  # after how many instances the weight was looked at, and what it was
+    _waiting: Batch | None = None
+
+    def next(self) -> Batch | None:
+        """The next batch, which stays the next until it is taken."""
+        if self._waiting is None:
+            self._waiting = next(self.batches, None)
+        return self._waiting
+
+    def take(self) -> Batch:
+        batch, self._waiting = self.next(), None
+        assert batch is not None
+        return batch
+
+    def end(self) -> None:
+        """No batch is begun any more."""
+        self.batches, self._waiting = iter(()), None
+
+    @property
+    def done(self) -> int:
+        return sum(stop - start for _, start, stop in [*self.counted, *self.lost])
+
+    @property
+    def pace(self) -> float:
+        """Seconds an instance takes; NaN while nobody knows."""
+        return self.spent / self.sampled if self.sampled else self.earlier
+
+    @property
+    def length(self) -> float:
+        """Seconds the whole point takes in one process, as far as anybody knows."""
+        return 0.0 if math.isnan(self.pace) else self.pace * (self.instances or 0)
+
+    @property
+    def used(self) -> float:
+        """Seconds of workers it has had, those in flight included."""
+        each = self.spent / max(1, len(self.counted)) if self.spent else 1.0
+        return self.spent + self.flying * each
+
+    @property
+    def weight(self) -> float:
+        """Its weight in the sharing of a budget, looked at again whenever the evidence has doubled."""
+        if self.sampled >= max(1, 2 * self._weighed[0]):
+            self._weighed = (self.sampled, weight(self.theorem, self.seen))
+        return self._weighed[1]
+
+
+@dataclass
+class _Flight:
+    """Work that an executor has: a batch, or the conclusion of a point (``batch`` None) from its ``evidence``."""
+
+    point: _Point
+    batch: Batch | None = None
+    evidence: Evidence | None = None
+    alone: bool = False  # nothing else is in flight, so that it is known who ends a worker
+    deaths: int = 0  # workers it ended
+    note: Path | None = None
+    why: str = ""  # it is given up
+
+    def bury(self, limit: float | None) -> bool:
+        """Its worker, or one beside it, died: whether it is tried again, by itself."""
+        said = self.note.read_text() if self.note is not None and self.note.exists() else ""
+        if said:
+            (thread,) = [thread for thread in said.split("hread 0x") if f'"{work.__file__}"' in thread] or [""]
+            frames = [line.strip()[5:] for line in thread.splitlines() if line.strip().startswith("File ")]
+            own = [frame for frame in frames if self.point.theorem.sample.__code__.co_filename in frame]
+            self.why = f"not finished within {limit:g} s" + "".join(f", in {frame}" for frame in (own or frames)[:1])
+        self.deaths += self.alone
+        if self.deaths >= DEATHS:
+            self.why = f"its worker died {DEATHS} times"
+        self.alone = True
+        return not self.why
+
+
+class _Campaign:
+    """One plan over all points; see :func:`run_all`."""
+
+    def __init__(
+        self,
+        points: Sequence[tuple[Theorem, Parameters]],
+        settings: Settings,
+        ledger: Ledger,
+        out: Path,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.settings, self.ledger, self.out, self.progress = settings, ledger, out, progress
+        self.began = time.monotonic()
+        self.size = len(points)
+        self.executor = self._executor()
+        self.failures: list[tuple[int, Exception]] = []
+        try:
+            self.chosen = self._backend()
+            self.points = self._open(points)
+        except BaseException:
+            self.executor.stop()
+            raise
+        self.open = list(self.points)  # those with batches to begin
+        self.ending: deque[_Point] = deque()  # those to conclude
+        self.current: _Point | None = None
+        self.flying: dict[concurrent.futures.Future[Any], _Flight] = {}
+        self.again: deque[_Flight] = deque()  # what a dead worker had, or may have had
+        self.ratio, self.decided = math.nan, 0
+        self.scratch = Path()
+
+    def _executor(self) -> executors.Serial:
+        settings = self.settings
+        if settings.limit is not None and settings.executor == "serial":
+            raise executors.ExecutorError("limit= ends the process of a batch: it needs executor=processes or dask")
+        name = settings.executor
+        if name == "auto" and settings.limit is not None:
+            name = "processes"
+        return executors.make(name, gpu=settings.backend in ("cupy", "auto"))
+
+    def _backend(self) -> Backend:
+        """Where the workers are elsewhere, what they have counts, and not what this process has."""
+        name = self.settings.backend
+        if self.executor.gpu is None:
+            return backend(name, self.settings.dtype)
+        if name == "cupy" and not self.executor.gpu:
+            raise executors.ExecutorError(
+                "backend=cupy: no worker of the cluster has a device; start them with `dask worker --resources GPU=1`"
+            )
+        return Backend(
+            "cupy" if self.executor.gpu and name == "auto" else name.replace("auto", "numpy"), self.settings.dtype
+        )
+
+    def _open(self, points: Sequence[tuple[Theorem, Parameters]]) -> list[_Point]:
+        """What there is to do at each point; the ledger learns of the runs that begin."""
+        settings, chosen = self.settings, self.chosen
+        facts = machine(chosen if self.executor.gpu is None else Backend("numpy"))
+        endless = settings.budget is not None and settings.instances is None
+        several = len(points) > 1 and settings.executor != "serial"
+        earlier = _earlier(self.ledger) if several else {}
+        opened, begun = [], []
+        for number, (theorem, p) in enumerate(points):
+            try:
+                answer = _answer(theorem, p)  # first: data that cannot be used must not cost a run
+            except trial.TrialError as error:
+                self.failures.append((number, error))
+                continue
+            code = code_digest(theorem)
+            about = {
+                "theorem": theorem.name,
+                "code": code,
+                "params": p.model_dump(mode="json"),
+                "seed": settings.seed,
+                "backend": chosen.name,
+                "dtype": chosen.dtype,
+            }
+            key = run_key(**about)
+            sent = work.source(theorem) if self.executor.isolated else theorem
+            total = sum(theorem.counts(settings.instances or theorem.instances).values())
+            counted: list[Batch] = []
+            opened.append(
+                _Point(
+                    number=number,
+                    theorem=theorem,
+                    p=p,
+                    key=key,
+                    subject=Subject(sent, code, p.model_dump_json(), settings.seed, chosen.name, chosen.dtype),
+                    batches=_unfinished(plan(theorem, settings), self.ledger.done(key), counted),
+                    counted=counted,
+                    instances=None if endless else total,
+                    answer=answer,
+                    earlier=earlier.get(theorem.name, math.nan),
+                )
+            )
+            begun.append((key, {**about, "command": self._command(theorem, p), "machine": facts}))
+        self.ledger.begin(begun)
+        return opened
+
+    # ------------------------------------------------------------------------------------------------------ the loop
+
+    def results(self) -> Iterator[tuple[int, Result | Exception]]:
+        """(number, result) of each point as it ends."""
+        yield from self.failures
+        with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
+            self.scratch = Path(scratch)
+            while True:
+                self._widen()
+                self._fill()
+                if not self.flying:
+                    return
+                for flight, future in self._landed():
+                    if (found := self._take(flight, future)) is not None:
+                        yield found
+
+    def _widen(self) -> None:
+        """``auto``: worker processes take over as soon as that pays; a device is kept busy by one."""
+        if self.settings.executor != "auto" or self.executor.isolated or self.chosen.name == "cupy":
+            return
+        seconds = self._seconds_left()
+        if not executors.is_worth_it(seconds, 1000) or not executors.is_worth_it(seconds, executors.cores()):
+            return
+        self.executor = executors.Processes()
+        for point in self.points:
+            point.subject = replace(point.subject, theorem=work.source(point.theorem))
+
+    def _fill(self) -> None:
+        """Hands work in until the executor has enough."""
+        while len(self.flying) < self.executor.slots and not any(f.alone for f in self.flying.values()):
+            if self.again and self.flying:
+                return
+            flight = self.again.popleft() if self.again else self._next()
+            if flight is None:
+                return
+            self.flying[self._launch(flight)] = flight
+            flight.point.flying += 1
+
+    def _next(self) -> _Flight | None:
+        """The conclusion of a point whose batches are done, or the next batch."""
+        late = self.settings.budget is not None and time.monotonic() - self.began > self.settings.budget
+        for point in self.open:
+            if late and (point.counted or point.lost or point.flying):
+                point.end()
+            if point.next() is None and not point.flying and not point.concluded:
+                point.concluded = True
+                self.ending.append(point)
+        self.open = [point for point in self.open if point.next() is not None or not point.concluded]
+        if self.ending:
+            return _Flight(self.ending.popleft())
+        ready = [point for point in self.open if point.next() is not None]
+        if not ready:
+            return None
+        point = self._choose(ready)
+        return _Flight(point, point.take())
+
+    def _choose(self, ready: list[_Point]) -> _Point:
+        """Whose batch goes next. Under a budget: the point that has had least for its weight. Otherwise, for workers:
+        first a batch of each point of which nobody knows how long it takes, then the longest point to its end."""
+        if self.settings.budget is not None:
+            return min(ready, key=lambda point: (point.used / point.weight, point.number))
+        if self.executor.workers == 1:
+            return ready[0]
+        unknown = next((point for point in ready if math.isnan(point.pace) and not point.flying), None)
+        if unknown is not None:
+            return unknown
+        if self.current not in ready:
+            self.current = max(ready, key=lambda point: (point.length, -point.number))
+        return self.current
+
+    def _launch(self, flight: _Flight) -> concurrent.futures.Future[Any]:
+        subject, settings = flight.point.subject, self.settings
+        if flight.batch is None:
+            evidence = self._gather(flight.point)
+            flight.evidence = evidence
+            return self.executor.submit(conclude, subject, evidence.to_json(), settings)
+        family, start, stop = flight.batch
+        flight.note = (
+            self.scratch / f"{flight.point.number}-{list(flight.point.theorem.families).index(family)}-{start}"
+        )
+        task = Task(
+            subject,
+            family,
+            start,
+            stop,
+            # What has ended a worker may have been too large for the machine.
+            piece=max(1, (stop - start) >> flight.deaths) if flight.deaths else None,
+            memory=self.share,
+            limit=settings.limit,
+            note=str(flight.note),
+        )
+        return self.executor.submit(work.solve, task)
+
+    @property
+    def share(self) -> int | None:
+        """The bytes that each process may take: this one and every worker get the same."""
+        if self.settings.memory is None:
+            return None
+        return self.settings.memory // (self.executor.workers + 1 if self.executor.isolated else 1)
+
+    def _landed(self) -> Iterator[tuple[_Flight, concurrent.futures.Future[Any]]]:
+        """What has been done; what a dead worker had goes back, or is lost."""
+        done = self.executor.wait(self.flying)
+        if self.executor.falls_together and any(map(self.executor.died, done)):
+            done = concurrent.futures.wait(self.flying).done
+        dead = {future for future in done if self.executor.died(future)}
+        if dead:
+            self.executor.mend()
+        landed = [(self.flying.pop(future), future) for future in list(self.flying) if future in done]
+        for flight, future in landed:
+            flight.point.flying -= 1
+            if future in dead and flight.bury(self.settings.limit):
+                self.again.append(flight)
+            else:
+                yield flight, future
+
+    def _take(self, flight: _Flight, future: concurrent.futures.Future[Any]) -> tuple[int, Result | Exception] | None:
+        """Keeps what has been done; the result of a point that has ended, or its error."""
+        point = flight.point
+        if flight.batch is not None and flight.why:
+            family, start, stop = flight.batch
+            point.lost[flight.batch] = work.unsolved(point.theorem, family, start, stop, flight.why)
+        elif (error := future.exception()) is not None:
+            if not isinstance(error, Exception):
+                raise error
+            if point.failed:
+                return None
+            point.failed = point.concluded = True
+            point.end()
+            if flight.why:
+                error = trial.TrialError(f"{point.theorem.name}: {flight.why} while the violations were rechecked")
+            return point.number, error
+        elif flight.batch is not None:
+            self._record(point, flight.batch, future.result())
+        if not point.failed:
+            self._show()
+        if flight.batch is not None or point.failed:
+            return None
+        assert flight.evidence is not None
+        return point.number, self._result(point, flight.evidence, future.result())
+
+    def _record(self, point: _Point, batch: Batch, data: dict[str, Any]) -> None:
+        self.ledger.record(point.key, *batch, data)
+        found = Evidence.from_json({**data, "figures": {}})
+        point.counted.append(batch)
+        point.spent += found.seconds
+        point.sampled += batch[2] - batch[1]
+        point.seen.merge(found)
+        tallies = [(c, found.tallies[c.name][batch[0]]) for c in point.theorem.claims]
+        self.decided += sum(tally.decided for _, tally in tallies)
+        seen = [tally.ratio_max for claim, tally in tallies if claim.expects == "holds"]
+        self.ratio = max([r for r in (*seen, self.ratio) if not math.isnan(r)], default=math.nan)
+
+    def _show(self) -> None:
+        if self.progress is None:
+            return
+        elapsed = time.monotonic() - self.began
+        total = None if any(p.instances is None for p in self.points) else sum(p.instances or 0 for p in self.points)
+        left = self._seconds_left() / self.executor.workers
+        if self.settings.budget is not None:
+            left = min(math.inf if math.isnan(left) else left, self.settings.budget - elapsed)
+        done = sum(point.done for point in self.points)
+        self.progress(Progress(done, total, self.decided / max(elapsed, 1e-9), self.ratio, max(0.0, left)))
+
+    def _seconds_left(self) -> float:
+        """The seconds that one process would need for what is left; NaN while nobody knows."""
+        if any(point.instances is None for point in self.points):
+            assert self.settings.budget is not None
+            return (self.settings.budget - (time.monotonic() - self.began)) * self.executor.workers
+        left = [((point.instances or 0) - point.done, point.pace) for point in self.points if not point.failed]
+        known = [pace for _, pace in left if not math.isnan(pace)]
+        if not any(count for count, _ in left):
+            return 0.0
+        usual = sum(known) / len(known) if known else math.nan
+        return sum(count * (usual if math.isnan(pace) else pace) for count, pace in left if count > 0)
+
+    # ----------------------------------------------------------------------------------------------- what was found
+
+    def _gather(self, point: _Point) -> Evidence:
+        """The merged evidence of the batches that count, in a fixed order, so that sums round alike."""
+        wanted = set(point.counted)
+        rows = [(batch, data) for batch, data in self.ledger.evidence(point.key) if batch in wanted]
+        evidence = Evidence()
+        for _, data in sorted(rows, key=lambda row: row[0]):
+            evidence.merge(Evidence.from_json(data))
+        for batch in sorted(point.lost):
+            evidence.merge(point.lost[batch])
+        return evidence
+
+    def _result(self, point: _Point, evidence: Evidence, found: dict[str, Any]) -> Result:
+        """The result of a point, saved with the files of its witnesses."""
+        theorem, settings = point.theorem, self.settings
+        folder = self.out / theorem.name
+        for name, content in found["files"].items():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        evidence.figures.update(found["maps"])
+        drawn = [*point.counted, *point.lost]
+        result = Result(
+            theorem=theorem.name,
+            params=point.p.model_dump(mode="json"),
+            seed=settings.seed,
+            backend=self.chosen.name,
+            dtype=self.chosen.dtype,
+            seconds=point.spent + found["seconds"],
+            instances={f: sum(stop - start for g, start, stop in drawn if g == f) for f in theorem.families},
+            claims=found["claims"],
+            evidence=evidence,
+            command=self._command(theorem, point.p),
+            machine=found["machine"],
+            advice=found["advice"],
+            answer=point.answer,
+            search=found["search"],
+            mutants=found["mutants"],
+        )
+        saved = {**result.to_json(), "evidence": evidence.to_json(), "machine": result.machine}
+        self.ledger.save_result(point.key, saved)
+        point.seen = Evidence()
+        return result
+
+    def _command(self, theorem: Theorem, p: Parameters) -> str:
+        """The command of one point, with its share of the budget."""
+        budget = self.settings.budget
+        return command(theorem, p, replace(self.settings, budget=budget and budget / self.size))
+
+
+def _unfinished(batches: Iterator[Batch], finished: set[Batch], counted: list[Batch]) -> Iterator[Batch]:
+    """The batches that are not finished; those that are go to ``counted``."""
+    for batch in batches:
+        if batch in finished:
+            counted.append(batch)
+        else:
+            yield batch
+
+
+def weight(theorem: Theorem, evidence: Evidence) -> float:
+    """How much more of a budget a point gets than one whose claims are all decided: :data:`DECISIVE` while a verdict is
+    not the expected one, :data:`STATISTICAL` while more draws narrow a rate or a mean."""
+    alpha = verdict.budget(theorem.claims, ALPHA)
+    for claim in theorem.claims:
+        word = verdict.decide(claim, evidence.tallies.get(claim.name, {}), alpha).verdict
+        if word != ("no violation" if claim.expects == "holds" else "violated"):
+            return DECISIVE
+    return STATISTICAL if any(isinstance(c.kind, verdict.STATISTICAL) for c in theorem.claims) else 1.0
+
+
+def _earlier(ledger: Ledger) -> dict[str, float]:
+    """Seconds an instance took, by theorem: of the results the ledger holds the one saved last."""
+    found = {}
+    for _, data in ledger.results():
+        if drawn := sum(data["instances"].values()):
+            found[data["theorem"]] = data["evidence"]["seconds"] / drawn
+    return found
+
+
+def conclude(subject: Subject, evidence: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """What a run says at the end of a point, from its evidence: verdicts with rechecked witnesses, mutants, searches.
+    Files are given as bytes by name, so that it may be done on another machine."""
     from threadpoolctl import threadpool_limits
 
-    chosen = backend(settings.backend, settings.dtype)
-    key = run_key(
-        theorem=theorem.name,
-        code=code_digest(theorem),
-        params=p.model_dump(mode="json"),
-        seed=settings.seed,
-        backend=chosen.name,
-        dtype=chosen.dtype,
-    )
     began = time.monotonic()
-    answer = _answer(theorem, p)  # first: data that cannot be used must not cost a run
-    # One BLAS thread: the bits of a product change with the number of threads, and the batches are small.
-    with threadpool_limits(limits=1, user_api="blas"):
-        batches = _run_batches(theorem, p, settings, chosen, ledger, key, began, progress)
-        evidence = _gather(ledger, key, batches)
-        evidence.figures.update(theorem.maps(p) if theorem.maps else {})
-        claims = [_conclude(theorem, p, c, evidence, settings.seed, out) for c in theorem.claims]
+    theorem, p, chosen = subject.load()
+    seen = Evidence.from_json(evidence)
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder, threadpool_limits(limits=1, user_api="blas"):
+        out = Path(folder)
+        claims = [_conclude(theorem, p, c, seen, settings.seed, out) for c in theorem.claims]
         alpha = verdict.budget(theorem.claims, ALPHA)
         mutants = mutate.mutate(theorem, p, chosen, settings.seed, alpha) if settings.mutate else []
         found = search.worst(theorem, p, chosen, settings.search, settings.seed) if settings.search else []
         for one in found:
             _keep(theorem, p, one, claims, settings.seed, out)
-    result = Result(
-        theorem=theorem.name,
-        params=p.model_dump(mode="json"),
-        seed=settings.seed,
-        backend=chosen.name,
-        dtype=chosen.dtype,
-        seconds=time.monotonic() - began,
-        instances={f: sum(stop - start for g, start, stop in batches if g == f) for f in theorem.families},
-        claims=claims,
-        evidence=evidence,
-        command=command(theorem, p, settings),
-        machine=machine(chosen),
-        advice=_advice(theorem, p, claims, settings, chosen),
-        answer=answer,
-        search=[one.to_json() for one in found],
-        mutants=mutants,
-    )
-    ledger.save_result(key, {**result.to_json(), "evidence": evidence.to_json(), "machine": result.machine})
-    return result
-
-
-def _run_batches(
-    theorem: Theorem,
-    p: Parameters,
-    settings: Settings,
-    chosen: Backend,
-    ledger: Ledger,
-    key: str,
-    began: float,
-    progress: Callable[[Progress], None] | None,
-) -> list[tuple[str, int, int]]:
-    """Runs what the ledger does not hold yet; returns the batches that count."""
-    finished = ledger.done(key)
-    total = None if settings.budget and not settings.instances else settings.instances or theorem.instances
-    counted: list[tuple[str, int, int]] = []
-    done, fresh, ratio = 0, 0, math.nan
-    try:
-        for family, start, stop in plan(theorem, settings):
-            if settings.budget is not None and time.monotonic() - began > settings.budget and counted:
-                break
-            if (family, start, stop) not in finished:
-                batch = trial.run_batch(theorem, p, family, start, stop, settings.seed, chosen)
-                ledger.record(key, family, start, stop, batch.to_json())
-                fresh += stop - start
-                seen = [batch.tallies[c.name][family].ratio_max for c in theorem.claims if c.expects == "holds"]
-                ratio = max([r for r in (*seen, ratio) if not math.isnan(r)], default=math.nan)
-            counted.append((family, start, stop))
-            done += stop - start
-            if progress is not None:
-                rate = fresh / max(time.monotonic() - began, 1e-9)
-                ends = [(total - done) / rate] if total and rate else []
-                ends += [settings.budget - (time.monotonic() - began)] if settings.budget else []
-                progress(Progress(done, total, rate, ratio, max(0.0, min(ends, default=math.inf))))
-    except KeyboardInterrupt:
-        raise Interrupted from None
-    return counted
-
-
-def _gather(ledger: Ledger, key: str, batches: list[tuple[str, int, int]]) -> Evidence:
-    """The merged evidence of the batches, in a fixed order, so that sums round alike."""
-    wanted = set(batches)
-    rows = [(batch, data) for batch, data in ledger.evidence(key) if batch in wanted]
-    evidence = Evidence()
-    for _, data in sorted(rows, key=lambda row: row[0]):
-        evidence.merge(Evidence.from_json(data))
-    return evidence
+        return {
+            "claims": claims,
+            "mutants": mutants,
+            "search": [one.to_json() for one in found],
+            "maps": theorem.maps(p) if theorem.maps else {},
+            "advice": _advice(theorem, p, claims, settings, chosen),
+            "machine": machine(chosen),
+            "files": {path.name: path.read_bytes() for path in sorted((out / theorem.name).glob("*"))},
+            "seconds": time.monotonic() - began,
+        }
 
 
 def _conclude(theorem: Theorem, p: Parameters, claim: Claim, evidence: Evidence, seed: int, out: Path) -> ClaimResult:
@@ -250,9 +689,9 @@ def _copy(tally: Tally) -> Tally:
     return Tally.from_json(asdict(tally))
 
 
-def _unconfirmed(decision: Verdict, count: int) -> Verdict:
+def _unconfirmed(decision: Verdict, count: int, why: str = "none confirmed when rechecked alone") -> Verdict:
     what = "with the property" if decision.verdict == "no violation" else "violations"
-    note = f"{count:,} {what} seen in batches, none confirmed when rechecked alone"
+    note = f"{count:,} {what} seen in batches, {why}"
     return Verdict(**{**asdict(decision), "verdict": "undecided", "summary": note})
 
 
@@ -329,6 +768,43 @@ def stored(ledger: Ledger) -> dict[str, list[Result]]:
     return found
 
 
+def unfinished(ledger: Ledger, theorem: Theorem) -> list[Result]:
+    """What the ledger holds of runs of the theorem that were cut off: their batches, with no violation rechecked."""
+    found = []
+    for key, about in ledger.begun():
+        if about["theorem"] != theorem.name or about["code"] != code_digest(theorem):
+            continue
+        evidence = Evidence()
+        counted: list[Batch] = []
+        for (family, start, stop), data in ledger.evidence(key):
+            if counted and counted[-1][0] == family and start < counted[-1][2]:
+                continue  # of batches cut otherwise, whose instances are there already
+            counted.append((family, start, stop))
+            evidence.merge(Evidence.from_json(data))
+        if not counted:
+            continue
+        alpha = verdict.budget(theorem.claims, ALPHA)
+        claims = []
+        for claim in theorem.claims:
+            decision = verdict.decide(claim, evidence.tallies.get(claim.name, {}), alpha)
+            total = evidence.total(claim.name)
+            existence = isinstance(claim.kind, Existence)
+            if seen := total.holds if existence else total.violated if claim.is_refuted_by_one else 0:
+                decision = _unconfirmed(decision, seen, "not rechecked yet")
+            claims.append(ClaimResult(claim.name, claim.kind.label, claim.origin, claim.expects, decision))
+        found.append(
+            Result(
+                **{k: about[k] for k in ("theorem", "params", "seed", "backend", "dtype", "command", "machine")},
+                seconds=evidence.seconds,
+                instances={f: sum(stop - start for g, start, stop in counted if g == f) for f in theorem.families},
+                claims=claims,
+                evidence=evidence,
+                finished=False,
+            )
+        )
+    return found
+
+
 def _number(x: float | None) -> float:
     return math.nan if x is None else x
 
@@ -348,31 +824,11 @@ def command(theorem: Theorem, p: Parameters, settings: Settings) -> str:
         words.append(f"search=worst effort={settings.search:g}s")
     if settings.budget is not None:
         words.append(f"budget={settings.budget:g}s")
+    if settings.limit is not None:
+        words.append(f"limit={settings.limit:g}s executor=processes")
     if settings.backend != "auto":
         words.append(f"backend={settings.backend}")
     return " ".join(words)
-
-
-@cache
-def _engine_digest() -> str:
-    import verify
-
-    digest = hashlib.blake2b(digest_size=8)
-    root = Path(str(verify.__file__)).parent
-    for folder in ("core", "kit", "engine"):
-        for path in sorted((root / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def code_digest(theorem: Theorem) -> str:
-    """A digest of the code that decides: a batch computed by other code never counts."""
-    source = Path(theorem.sample.__code__.co_filename)
-    if not source.exists():
-        return f"{_engine_digest()}-interactive"
-    shared = sorted(source.parent.glob("_*.py")) if (source.parent / "__init__.py").exists() else []
-    own = hashlib.blake2b(b"".join(path.read_bytes() for path in [source, *shared]), digest_size=8).hexdigest()
-    return f"{_engine_digest()}-{own}"
 
 
 def machine(chosen: Backend) -> dict[str, str]:

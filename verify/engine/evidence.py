@@ -151,6 +151,7 @@ def bin_of(ratio: float) -> int:
 class Evidence:
     """The evidence of one theorem at one point: ``tallies[claim][family]`` and ``figures[figure][family]``.
 
+    ``failed`` names the instances that could not be computed, as [family, start, stop, why]: they are undecided.
     Figure data: for ``curves`` a record with the ratio that chose it, for a ``map`` its panels by title in place of
     families, for the other kinds a list of rows.
     """
@@ -158,10 +159,12 @@ class Evidence:
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
+    failed: list[list[Any]] = field(default_factory=list)
 
     def merge(self, other: Evidence) -> None:
         """Adds ``other``, the evidence of other batches."""
         self.seconds += other.seconds
+        self.failed = sorted(self.failed + other.failed)
         for claim, tallies in other.tallies.items():
             mine = self.tallies.setdefault(claim, {})
             for family, tally in tallies.items():
@@ -191,9 +194,10 @@ class Evidence:
             "tallies": {c: {f: asdict(t) for f, t in fs.items()} for c, fs in self.tallies.items()},
             "figures": self.figures,
             "seconds": self.seconds,
+            "failed": self.failed,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Evidence:
         tallies = {c: {f: Tally.from_json(t) for f, t in fs.items()} for c, fs in data["tallies"].items()}
-        return cls(tallies, dict(data["figures"]), data["seconds"])
+        return cls(tallies, dict(data["figures"]), data["seconds"], data.get("failed", []))

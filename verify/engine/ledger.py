@@ -13,7 +13,7 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from typing import Any, Self
 
 WAIT = 30.0  # seconds to wait for another process's write
 _MAGIC = 0x76726679  # "vrfy": SQLite's application_id of a ledger
-_FORMAT = 1  # user_version; raise it when the tables change
+_FORMAT = 2  # user_version; raise it when the tables change
 
 _TABLES = """
 CREATE TABLE batches (
@@ -29,6 +29,7 @@ CREATE TABLE batches (
 );
 CREATE TABLE results (key TEXT PRIMARY KEY, result BLOB NOT NULL);
 """
+_RUNS = "CREATE TABLE runs (key TEXT PRIMARY KEY, about BLOB NOT NULL)"  # begun and not ended; since format 2
 
 Batch = tuple[str, int, int]  # family, first instance, one past the last
 
@@ -69,13 +70,16 @@ class Ledger:
         self._db.execute("BEGIN IMMEDIATE")
         magic = self._pragma("application_id")
         if magic == 0 and self._db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-            for statement in _TABLES.split(";"):
+            for statement in (*_TABLES.split(";"), _RUNS):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA application_id = {_MAGIC}")
             self._db.execute(f"PRAGMA user_version = {_FORMAT}")
         elif magic != _MAGIC:
             raise LedgerError(f"{self.path} is a database of another program, not a ledger; choose another path")
-        elif (version := self._pragma("user_version")) != _FORMAT:
+        elif (version := self._pragma("user_version")) == 1:
+            self._db.execute(_RUNS)
+            self._db.execute(f"PRAGMA user_version = {_FORMAT}")
+        elif version != _FORMAT:
             raise LedgerError(f"{self.path} is a ledger of format {version}, and this program reads format {_FORMAT}")
         self._db.execute("COMMIT")
         self._write_ahead()
@@ -127,9 +131,25 @@ class Ledger:
 
     # -------------------------------------------------------------------------------------- results and witnesses
 
+    def begin(self, runs: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Says of runs (key, about) what their batches are of, until :meth:`save_result` ends them."""
+        with self._errors(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            rows = [(key, _pack(about)) for key, about in runs]
+            self._db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?)", rows)
+
+    def begun(self) -> list[tuple[str, dict[str, Any]]]:
+        """The runs that are under way or were cut off, and what they are of; the one begun last at the end."""
+        with self._errors():
+            rows = self._db.execute("SELECT key, about FROM runs ORDER BY rowid")
+            return [(key, _unpack(packed)) for key, packed in rows]
+
     def save_result(self, key: str, result: dict[str, Any]) -> None:
-        """Stores the result of a run in place of the one it had."""
-        self._write("INSERT OR REPLACE INTO results VALUES (?, ?)", key, _pack(result))
+        """Stores the result of a run in place of the one it had; the run has ended."""
+        with self._errors(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (key, _pack(result)))
+            self._db.execute("DELETE FROM runs WHERE key = ?", (key,))
 
     def results(self) -> list[tuple[str, dict[str, Any]]]:
         """The latest result of every run, the one saved last at the end."""
