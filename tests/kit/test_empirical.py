@@ -164,3 +164,22 @@ def test_half_planes_by_all_the_sets_they_cut_off(name, m):
         sets = dichotomies([tuple(q) for q in p])
         assert len(sets) == m * m - m + 2
         assert best == max(abs(s.sum() - 2 * s[list(cut)].sum()) for cut in sets)
+
+
+@pytest.mark.parametrize("teeth", [1, 2, 5])
+def test_combs_deviate_by_the_sum_over_their_teeth(teeth):
+    """Against all unions: in each tooth the end is 0, at a point, just before it, or the end of the tooth."""
+    x = np.random.default_rng(teeth).random((20, 6))
+    for row, found in zip(x, empirical.comb_deviation(x, teeth), strict=True):
+        each = []
+        for j in range(teeth):
+            ends = [(0, 0.0)]
+            inside = np.sort(row[np.floor(teeth * row) == j]) - j / teeth
+            for i, t in enumerate(inside):
+                ends += [(i, t), (i + 1, t)]
+            each.append([*ends, (len(inside), 1 / teeth)])
+        sums = [sum(n / 6 - t for n, t in chosen) for chosen in product(*each)] if teeth < 5 else []
+        low, high = (sum(f(n / 6 - t for n, t in ends) for ends in each) for f in (min, max))
+        assert abs(found - max(high, -low)) < 1e-14
+        assert not sums or abs(found - max(map(abs, sums))) < 1e-14
+    assert np.allclose(empirical.comb_deviation(x, 1), empirical.kolmogorov_smirnov(x))

@@ -37,6 +37,24 @@ def test_all_draws_alike_refute_the_exponent_doubled(n):
     assert (judged.word(DOUBLED) == "violated") == (2 ** (1 - n) > 4 * math.exp(-n))
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 40, 400])
+def test_a_binomial_deviation_has_the_constant_root_e(n):
+    """P(|X - np| >= nt) <= sqrt(e) exp(-2 n t^2), with equality for one fair coin; and Kullback's form."""
+    from scipy.stats import binom
+
+    largest = 0.0
+    for share in np.linspace(0.02, 0.98, 49):
+        k = np.arange(n + 1)
+        t = np.abs(k / n - share)
+        tail = binom.sf(np.ceil(n * (share + t) - 1e-9) - 1, n, share)
+        tail = tail + binom.cdf(np.floor(n * (share - t) + 1e-9), n, share)
+        tail = np.minimum(tail, 1)
+        largest = max(largest, (tail * np.exp(2 * n * t**2)).max())
+        assert (tail <= 2 * np.exp(-n * (2 * t**2 + 4 * t**4 / 9)) * (1 + 1e-9)).all()
+    assert largest <= math.exp(0.5) * (1 + 1e-12)
+    assert n > 1 or abs(largest - math.exp(0.5)) < 1e-12
+
+
 def test_two_cells_have_binomial_tails():
     judged = judge(THEOREM, one(weights=[2, 1], n=6))
     lam, tail = judged.best("lam")[0], judged.best("tail")[0]

@@ -83,3 +83,20 @@ def test_no_family_violates_what_should_hold(family):
     judged = draw(THEOREM, family, 12, seed=1)
     for claim in HOLDS:
         assert not {"violated", "undecided"} & set(judged.words(claim))
+
+
+def test_the_factor_of_the_moments_is_below_its_two_closed_forms():
+    """min over k of ((1 + 2^(1/2k)) / 2)^(d-1) ((2k-1)!!)^(1/2k), up to a million layers."""
+    k = np.unique(np.round(np.geomspace(1, 1e6, 4000)))
+    logarithm = np.asarray([math.lgamma(2 * v + 1) - math.lgamma(v + 1) - v * math.log(2) for v in k])
+    layer = np.log1p((2 ** (1 / (2 * k)) - 1) / 2)
+    for d in [*range(2, 100), *np.geomspace(100, 1e6, 50).round()]:
+        factor = math.exp(np.min((d - 1) * layer + logarithm / (2 * k)))
+        assert factor <= 1 + math.sqrt(math.log(2) * (d - 1))
+        assert factor <= ((1 + math.sqrt(2)) / 2) ** (d - 1) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("family", [instances.PLANE, instances.CIRCLE, instances.SPACE])
+def test_two_layers_have_at_most_the_sharper_factor(family):
+    judged = draw(THEOREM, family, 16)
+    assert (judged.quantities["complexity"].upper <= (1 + math.sqrt(2)) / 2 * judged.best("S")).all()

@@ -144,7 +144,8 @@ def test_half_planes_shatter_three_points_and_not_four():
 
 
 def deviation(points, signs):
-    x = {"kind": np.asarray([3.0]), "points": np.asarray([points]), "signs": np.asarray([signs])}
+    kind = float(list(THEOREM.families).index(PLANES))
+    x = {"kind": np.asarray([kind]), "points": np.asarray([points]), "signs": np.asarray([signs])}
     return judge(THEOREM, x).best("D")[0]
 
 

@@ -26,6 +26,7 @@ ALL, DRAWN, TWO, SHORT_NORM = "all signs", "signs drawn", "two layers", "W made 
 ONE_POINT, DOMINATING, PLANE, CIRCLE, TRIPLE = "one point", "a dominating point", "plane", "circle", "three points"
 SPACE, LINEAR, MANY, OPERATOR = "space", "one layer", "many points", "operator norm"
 THREE, SIX, ONE_POINT_DEEP = "three layers", "six layers", "one point, six layers"
+ONE_LAYER, LONG = "one point, one layer", "many points, one long"
 DEPTHS = {LINEAR: 1, SPACE: 2, THREE: 3, SIX: 6}
 
 
@@ -54,6 +55,8 @@ def points(draw: Any, p: Params, family: str) -> dict[str, Any]:
     if family in (ONE_POINT, ONE_POINT_DEEP):
         x = draw.whole(1, 10, 1, 2)
         return instance(draw, x, 2.0 if family == ONE_POINT else 6.0)
+    if family == ONE_LAYER:
+        return instance(draw, draw.normal(1, 2), 1.0)
     if family == TRIPLE:
         x = draw.backend.asarray([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
         return instance(draw, x + 0.1 * draw.coin()[:, None, None] * draw.normal(3, 2), 2.0)
@@ -64,8 +67,11 @@ def points(draw: Any, p: Params, family: str) -> dict[str, Any]:
     if family == CIRCLE:
         angle = draw.uniform(1, high=2 * math.pi) + 2 * math.pi * _range(draw, MOST) / MOST
         return instance(draw, xp.stack([xp.cos(angle), xp.sin(angle)], axis=-1), 2.0)
-    if family == MANY:
-        return instance(draw, draw.normal(p.many, 2), 2.0)
+    if family in (MANY, LONG):
+        x = draw.normal(p.many, 2)
+        if family == LONG:
+            x = xp.concat([draw.log_uniform(1, low=100, high=1000)[..., None] * x[:, :1, :], x[:, 1:, :]], axis=1)
+        return instance(draw, x, 2.0)
     if family == PLANE:
         return instance(draw, draw.normal(6, 2) * draw.log_uniform(6, low=0.5, high=2)[..., None], 2.0)
     return instance(draw, draw.normal(5, p.D), float(DEPTHS[family]))
@@ -259,6 +265,7 @@ def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
 
 FAMILIES = {
     ONE_POINT: "one point of the plane: the complexity is its length",
+    ONE_LAYER: "one Gaussian point of the plane, linear maps: the same, and the bound",
     DOMINATING: "one point of five is much longer: close to the constant 1 from below",
     PLANE: "six Gaussian points of the plane of various lengths, all signs",
     CIRCLE: "nine points on a circle, all signs",
@@ -266,9 +273,12 @@ FAMILIES = {
     THREE: "the same with three weight layers, searched",
     SIX: "the same with six weight layers, searched",
     MANY: "many Gaussian points of the plane, signs drawn",
+    LONG: "the same, and one is much longer",
     OPERATOR: "points of signs, and W made for drawn signs with operator norm at most 1",
 }
-SHARES = {MANY: 3.0, OPERATOR: 1.3, SPACE: 0.6, THREE: 0.6, SIX: 0.6}
+BOTH = "(1 + 2^(1/p)) / 2 for each activation, see Sharp? of ge_size_free"
+LEAST = "min(1 + sqrt(log(2) * (d - 1)), ((1 + sqrt(2)) / 2) ** (d - 1))"  # times S: proved, and smaller than both bounds
+SHARES = {MANY: 2.0, LONG: 1.2, ONE_LAYER: 0.5, OPERATOR: 1.3, SPACE: 0.6, THREE: 0.6, SIX: 0.6}
 
 SYMBOLS = {
     "complexity": (r"\mathbb E_\xi\sup_f\lvert\sum_i\xi_if(x_i)\rvert", "the complexity, over all signs"),

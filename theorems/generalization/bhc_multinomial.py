@@ -29,9 +29,24 @@ a whole number. The sums from the largest on are the tails at every value that $
 is constant and the bound falls, so nothing else needs a look. Sums come with a bound on all rounding. What a run
 refutes is decided again from the law of $`nWS`$ in whole numbers, built up cell by cell.
 
-**Sharp.** One draw and two cells of probability 1/2: $`S=1`$ always, and $`2e^{-1/2}=1.213`$; the first form cannot
-have a constant below $`0.824\,(2^K-2)`$ for all $`K`$ and $`n`$. The exponent is the right one for $`K=2`$. The count
-of sets is generous when $`K`$ is large: at $`K=12`$ and equal cells tail over bound stays below 0.02.
+**Sharp.** One draw and two cells of probability 1/2: $`S=1`$ always, and $`2e^{-1/2}=1.213`$. So the first form cannot
+have a constant below $`\frac{\sqrt e}2(2^K-2)=0.824\,(2^K-2)`$ for all $`K`$ and $`n`$, and it does have this one:
+
+```math
+P(S\ge\lambda)\le\sqrt e\,(2^{K-1}-1)\,e^{-n\lambda^2/2}.
+```
+
+*Proof.* Together the sets $`A`$ and their complements ask for $`\lvert\hat\mu(A)-\mu(A)\rvert\ge t=\lambda/2`$, so
+it is to be shown for a binomial number $`X`$ with mean $`np`$ that $`P(\lvert X-np\rvert\ge nt)\le\sqrt e\,e^{-2nt^2}`$.
+This is trivial for $`2nt^2\le\frac12`$; otherwise each side has at most half of it. Let $`k\ge np+nt`$ be whole. If
+$`k=n`$, then $`P(X\ge k)e^{2n(1-p)^2}=(p\,e^{2(1-p)^2})^n`$ increases with $`p\le1-\frac1{2\sqrt n}`$, to
+$`\sqrt e\,(1-\frac1{2\sqrt n})^n\le\frac12\sqrt e`$. If $`k<n`$, let $`Q`$ be the binomial law with mean $`k`$: then
+$`P(X\ge k)\le e^{-2n(k/n-p)^2}Q(X\ge k)`$, and $`Q(X\ge k)\le\frac34`$, because a binomial number whose mean is a
+whole number, neither 0 nor $`n`$, is below it with probability at least $`\frac14`$ (Doerr). $`\square`$
+
+The exponent is the right one for $`K=2`$ and small $`\lambda`$; Chernoff's inequality and
+$`\mathrm{KL}\ge\frac12\lambda^2+\frac1{36}\lambda^4`$ (Kullback) give $`(2^K-2)e^{-n(\lambda^2/2+\lambda^4/36)}`$. The
+count of sets is generous when $`K`$ is large: at $`K=12`$ and equal cells tail over bound stays below 0.02.
 
 Kind: inequality for every law, every $`n`$ and every $`\lambda`$, on exact tails.
 
@@ -48,14 +63,17 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import OURS, WEISSMAN2003, XU2012
-from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem, control
+from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Sharper, Source, Theorem, control
 from verify.core.arrays import eps, namespace
 from verify.kit import empirical
 
-MANY = "many equal cells"
+MANY, LONG = "many equal cells", "K = 2, many draws"
+TIMES = 10  # so many times the draws in the family with many
 CELLS, DRAWS = range(8, 13), range(8, 21)  # of the family with many cells
 BOUND = Formula("(2**K - 2) * exp(-n * lam**2 / 2)")
 PRINTED = Formula("2**K * exp(-n * lam**2 / 2)")
+ROOT_E = Formula("sqrt(exp(1)) * (2**(K - 1) - 1) * exp(-n * lam**2 / 2)")
+KULLBACK = Formula("(2**K - 2) * exp(-n * (lam**2 / 2 + lam**4 / 36))")
 WEISSMAN = Source(WEISSMAN2003, "Theorem 2.1", "from memory; proved on this page")
 ROBUSTNESS = Source(XU2012, "equation (3)", "where the inequality is quoted with 2^K")
 
@@ -77,7 +95,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
             "weights": xp.astype(places < K[:, None], dtype),
             "n": draw.whole(DRAWS.start, DRAWS.stop),
         }
-    K = int(family.removeprefix("K = "))
+    K, most = (2, TIMES * p.n) if family == LONG else (int(family[-1]), 0)
     ones, heavy = draw.full(1.0, K), draw.whole(2, 10)
     steps = xp.arange(K, 0, -1, dtype=dtype, device=draw.backend.device)[None, :]
     laws = (ones, xp.where(steps == K, heavy[:, None], ones), steps * ones, draw.whole(1, 10, K))
@@ -85,7 +103,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     weights = laws[0]
     for number, law in enumerate(laws):
         weights = xp.where(which == number, law, weights)
-    return {"weights": weights, "n": draw.whole(1, most_draws(K, p) + 1)}
+    return {"weights": weights, "n": draw.whole(1, (most or most_draws(K, p)) + 1)}
 
 
 def most_draws(K: int, p: Params) -> int:
@@ -129,7 +147,8 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
         counts, chances = _equal_lists()
         row = (K - CELLS.start) * len(DRAWS) + draws - DRAWS.start
     else:
-        counts, chances = _lists(weights.shape[-1], most_draws(weights.shape[-1], p))
+        cells = weights.shape[-1]
+        counts, chances = _lists(cells, TIMES * p.n if cells == 2 else most_draws(cells, p))
         row = draws - 1
     counts = xp.take(xp.asarray(counts, device=weights.device), row, axis=0)
     chances = xp.take(xp.asarray(chances, dtype=weights.dtype, device=weights.device), row, axis=0)
@@ -185,6 +204,7 @@ THEOREM = Theorem(
             f"K = {K}": f"{K} cells, equal or not, whole weights up to 9; up to {most_draws(K, Params())} draws"
             for K in range(2, 7)
         },
+        LONG: f"two cells, up to {TIMES * Params().n} draws: the exponent",
         MANY: f"{CELLS.start} to {CELLS[-1]} equal cells, {DRAWS.start} to {DRAWS[-1]} draws",
     },
     instances=1800,
@@ -252,5 +272,9 @@ THEOREM = Theorem(
         ),
     ),
     invariances={"permute cells": permute},
-    not_tested=("more than 12 cells", "more than 40 draws"),
+    sharper=(
+        Sharper("*", "see Sharp: a binomial deviation has the constant sqrt(e)", ROOT_E),
+        Sharper("*", "see Sharp: Chernoff's inequality, and Kullback's", KULLBACK),
+    ),
+    not_tested=("more than 12 cells", "more than 40 draws from more than two cells"),
 )

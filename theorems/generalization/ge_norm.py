@@ -29,7 +29,8 @@ signs -1. The mean of that is at most $`(m+\sqrt m)B/2`$: while $`\sqrt m\le2^d-
 obvious, and for six layers that is as long as $`m<4000`$.
 
 **Sharp?** For one point the complexity is $`\gamma\lVert x\rVert`$ at every depth. Nothing larger than
-$`\gamma(\sum\lVert x_i\rVert^2)^{1/2}`$ was found, so the exponential factor may be due to the proof alone. The mean of
+$`\gamma(\sum\lVert x_i\rVert^2)^{1/2}`$ was found, so the exponential factor may be due to the proof alone. A
+smaller one is proved on the page `ge_size_free`: $`\min\{1.21^{d-1},1+\sqrt{\ln2\,(d-1)}\}`$. The mean of
 the square does exceed $`\gamma^2\sum\lVert x_i\rVert^2`$: for the points $`(1,0)`$, $`(0,1)`$, $`(1,1)`$, two layers
 and $`\gamma=1`$ it is 4.125, and the sum of squares is 4.
 
@@ -61,12 +62,14 @@ from typing import Any
 from theorems.bibliography import GIRYES2019, LEDOUX1991, NEYSHABUR2015, OURS
 from theorems.generalization import _rademacher as instances
 from theorems.generalization._rademacher import Params
-from verify import Claim, Every, Figure, Formula, Mean, Source, Theorem, control, misreading
+from verify import Claim, Every, Figure, Formula, Mean, Sharper, Source, Theorem, control, misreading
 from verify.core.arrays import dot, namespace, norm2
 
 NETWORK, GIVEN = "a scaled network", "a classifier is given"
 ALL, DRAWN, TWO, SHORT_NORM = instances.ALL, instances.DRAWN, instances.TWO, instances.SHORT_NORM
 BOUND = Formula("2**(d - 1) * S + tau")
+BY_RADIUS = "at most 2^(d-1) B sqrt(m)"
+LEAST = Formula(f"{instances.LEAST} * S")
 THEOREM_1 = Source(NEYSHABUR2015, "Theorem 1", "from memory; proved on this page")
 FIRST = Source(GIRYES2019, "the first of two slides with a norm-based GE bound, with 2^K and |X|_{2,2}")
 SECOND = Source(GIRYES2019, "the second of two slides with a norm-based GE bound, with 2^{K-1} and |X|_F")
@@ -153,7 +156,7 @@ THEOREM = Theorem(
     batch=32,
     claims=(
         Claim("at most 2^(d-1) S", Every(), "complexity", BOUND, (ALL,)),
-        Claim("at most 2^(d-1) B sqrt(m)", Every(), "complexity", Formula("2**(d - 1) * B * sqrt(m) + tau"), (ALL,)),
+        Claim(BY_RADIUS, Every(), "complexity", Formula("2**(d - 1) * B * sqrt(m) + tau"), (ALL,)),
         Claim("two layers, many points", Mean(), "drawn", BOUND, (DRAWN,)),
         Claim(
             "slide 1: 2^K for K hidden layers and w",
@@ -281,6 +284,11 @@ THEOREM = Theorem(
             y="measured / bound",
             against="d",
         ),
+    ),
+    sharper=(
+        *(Sharper(c, instances.BOTH, LEAST) for c in ("at most 2^(d-1) S", "two layers*", "slide 1: 2^K for*")),
+        Sharper(BY_RADIUS, instances.BOTH, Formula(f"{instances.LEAST} * B * sqrt(m)")),
+        Sharper(BY_RADIUS, "no network exceeds |x| at x, so that the complexity is at most m B", Formula("m * B")),
     ),
     invariances={"reflect": instances.rotate},
     not_tested=("more than two layers, beyond what a search finds", "more than 40 points"),

@@ -5,8 +5,8 @@ W: every question on :math:`D=\sum_i|Wn_i-nw_i|`, which is nW times the 1-norm o
 one of whole numbers. :func:`l1_tails` sums the law of D over a list of count vectors (:func:`count_vectors`) on the
 arrays of a run, with an enclosure; :func:`l1_law` finds it cell by cell in integers of any size.
 
-The largest deviation over a class of sets: :func:`kolmogorov_smirnov` (half-lines) and :func:`kuiper` (intervals) for
-points with a uniform law; :func:`half_plane_agreement` and :func:`alternating_sums` for random labels. There a class
+The largest deviation over a class of sets: :func:`kolmogorov_smirnov` (half-lines), :func:`kuiper` (intervals) and
+:func:`comb_deviation` (a half-line in each of many parts) for points with a uniform law; :func:`half_plane_agreement` and :func:`alternating_sums` for random labels. There a class
 with values -1 and 1 deviates by :math:`\max_h|\sum_ih(x_i)\sigma_i|/2m`, because the labels :math:`\sigma_i` are fair
 coins and every h errs with probability 1/2.
 """
@@ -146,6 +146,28 @@ def kuiper(x: Array) -> Array:
     half-lines. x (B, m) in [0, 1] -> (B,)."""
     above, below = _sides(x)
     return above + below
+
+
+def comb_deviation(x: Array, teeth: int) -> Array:
+    r"""The largest deviation over the unions of one half-line in each of ``teeth`` equal parts of [0, 1], of the sets
+    :math:`\bigcup_j[j/T,t_j)` with :math:`j/T\le t_j\le(j+1)/T`: the sum of the largest deviations of one sign in the
+    parts. x (B, m) in [0, 1) -> (B,); rounded where a point lies within a unit of the end of a part."""
+    xp = namespace(x)
+    m = x.shape[-1]
+    ranked = xp.sort(x, axis=-1)
+    place, number = xp.floor(teeth * ranked), xp.arange(m, dtype=x.dtype, device=x.device)
+    none = xp.zeros_like(x[:, 0])
+    above = below = first = none
+    for j in range(teeth):
+        here = place == j
+        count = xp.sum(xp.astype(here, x.dtype), axis=-1)
+        excess = (number + 1 - first[:, None]) / m - (ranked - j / teeth)
+        zero = xp.zeros_like(excess)
+        above = above + xp.max(xp.where(here, excess, zero), axis=-1)
+        short = xp.max(xp.where(here, 1 / m - excess, zero), axis=-1)
+        below = below + xp.maximum(short, 1 / teeth - count / m)
+        first = first + count
+    return xp.maximum(above, below)
 
 
 def alternating_sums(values: Array, changes: int) -> Array:
