@@ -91,9 +91,9 @@ def test_the_factor_of_the_moments_is_below_its_two_closed_forms():
     logarithm = np.asarray([math.lgamma(2 * v + 1) - math.lgamma(v + 1) - v * math.log(2) for v in k])
     layer = np.log1p((2 ** (1 / (2 * k)) - 1) / 2)
     for d in [*range(2, 100), *np.geomspace(100, 1e6, 50).round()]:
-        factor = math.exp(np.min((d - 1) * layer + logarithm / (2 * k)))
-        assert factor <= 1 + math.sqrt(math.log(2) * (d - 1))
-        assert factor <= ((1 + math.sqrt(2)) / 2) ** (d - 1) * (1 + 1e-12)
+        factor = np.min((d - 1) * layer + logarithm / (2 * k))
+        assert factor <= math.log1p(math.sqrt(math.log(2) * (d - 1)))
+        assert factor <= (d - 1) * math.log((1 + math.sqrt(2)) / 2) * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("family", [instances.PLANE, instances.CIRCLE, instances.SPACE])

@@ -157,4 +157,10 @@ def test_intervals_by_hand():
         for left, right in product((True, False), repeat=2):
             inside = ((x[0] > s) | (left & (x[0] == s))) & ((x[0] < t) | (right & (x[0] == t)))
             best = max(best, abs(inside.mean() - (t - s)))
-    assert abs(judge(THEOREM, {"kind": np.asarray([2.0]), "x": x}).best("D")[0] - best) < 1e-15
+    assert (
+        abs(
+            judge(THEOREM, {"kind": np.asarray([float(list(THEOREM.families).index(INTERVALS))]), "x": x}).best("D")[0]
+            - best
+        )
+        < 1e-15
+    )

@@ -277,7 +277,9 @@ FAMILIES = {
     OPERATOR: "points of signs, and W made for drawn signs with operator norm at most 1",
 }
 BOTH = "(1 + 2^(1/p)) / 2 for each activation, see Sharp? of ge_size_free"
-LEAST = "min(1 + sqrt(log(2) * (d - 1)), ((1 + sqrt(2)) / 2) ** (d - 1))"  # times S: proved, and smaller than both bounds
+LEAST = (
+    "min(1 + sqrt(log(2) * (d - 1)), ((1 + sqrt(2)) / 2) ** (d - 1))"  # times S: proved, and smaller than both bounds
+)
 SHARES = {MANY: 2.0, LONG: 1.2, ONE_LAYER: 0.5, OPERATOR: 1.3, SPACE: 0.6, THREE: 0.6, SIX: 0.6}
 
 SYMBOLS = {

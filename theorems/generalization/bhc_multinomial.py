@@ -36,13 +36,13 @@ have a constant below $`\frac{\sqrt e}2(2^K-2)=0.824\,(2^K-2)`$ for all $`K`$ an
 P(S\ge\lambda)\le\sqrt e\,(2^{K-1}-1)\,e^{-n\lambda^2/2}.
 ```
 
-*Proof.* Together the sets $`A`$ and their complements ask for $`\lvert\hat\mu(A)-\mu(A)\rvert\ge t=\lambda/2`$, so
-it is to be shown for a binomial number $`X`$ with mean $`np`$ that $`P(\lvert X-np\rvert\ge nt)\le\sqrt e\,e^{-2nt^2}`$.
+*Proof.* Together the sets $`A`$ and their complements ask for $`\lvert\hat\mu(A)-\mu(A)\rvert\ge t=\lambda/2`$, so it
+is to be shown for a binomial number $`X`$ with mean $`np`$ that $`P(\lvert X-np\rvert\ge nt)\le\sqrt e\,e^{-2nt^2}`$.
 This is trivial for $`2nt^2\le\frac12`$; otherwise each side has at most half of it. Let $`k\ge np+nt`$ be whole. If
-$`k=n`$, then $`P(X\ge k)e^{2n(1-p)^2}=(p\,e^{2(1-p)^2})^n`$ increases with $`p\le1-\frac1{2\sqrt n}`$, to
-$`\sqrt e\,(1-\frac1{2\sqrt n})^n\le\frac12\sqrt e`$. If $`k<n`$, let $`Q`$ be the binomial law with mean $`k`$: then
-$`P(X\ge k)\le e^{-2n(k/n-p)^2}Q(X\ge k)`$, and $`Q(X\ge k)\le\frac34`$, because a binomial number whose mean is a
-whole number, neither 0 nor $`n`$, is below it with probability at least $`\frac14`$ (Doerr). $`\square`$
+$`k=n`$, then $`P(X\ge k)e^{2n(1-p)^2}=(p\,e^{2(1-p)^2})^n`$ increases with $`p\le1-\frac1{2\sqrt n}`$, to $`\sqrt
+e\,(1-\frac1{2\sqrt n})^n\le\frac12\sqrt e`$. If $`k<n`$, let $`Q`$ be the binomial law with mean $`k`$: then $`P(X\ge
+k)\le e^{-2n(k/n-p)^2}Q(X\ge k)`$, and $`Q(X\ge k)\le\frac34`$, because a binomial number whose mean is a whole number,
+neither 0 nor $`n`$, is below it with probability at least $`\frac14`$ (Doerr). $`\square`$
 
 The exponent is the right one for $`K=2`$ and small $`\lambda`$; Chernoff's inequality and
 $`\mathrm{KL}\ge\frac12\lambda^2+\frac1{36}\lambda^4`$ (Kullback) give $`(2^K-2)e^{-n(\lambda^2/2+\lambda^4/36)}`$. The

@@ -35,7 +35,7 @@ supremum changes nothing. Compared with $`2^{d-1}`$ (`ge_norm`) this is smaller 
 larger for two, 2.18 for 2.
 
 **Sharp?** For one point the complexity is $`\gamma\lVert x\rVert=\gamma S`$ at every depth, and nothing larger than
-$`\gamma S`$ was found: the depth may not enter at all. The largest ratio seen is $`1/(1+\sqrt{2\ln2\,(d-1)})`$. 
+$`\gamma S`$ was found: the depth may not enter at all. The largest ratio seen is $`1/(1+\sqrt{2\ln2\,(d-1)})`$.
 The constant is not the last word. With $`\sigma(t)=\frac12(t+|t|)`$ the supremum over an activation is at most
 $`\frac12(V+U)`$, $`V=\sup\lVert\sum\xi_i\phi_i\rVert`$ and $`U=\sup|\sum\xi_i|w\cdot\phi_i||`$, and only $`U`$ pays
 for its magnitude: $`\mathbb EU^p\le2\,\mathbb EV^p`$. So an activation costs the factor $`\frac12(1+2^{1/p})`$ in the

@@ -6,7 +6,8 @@ one of whole numbers. :func:`l1_tails` sums the law of D over a list of count ve
 arrays of a run, with an enclosure; :func:`l1_law` finds it cell by cell in integers of any size.
 
 The largest deviation over a class of sets: :func:`kolmogorov_smirnov` (half-lines), :func:`kuiper` (intervals) and
-:func:`comb_deviation` (a half-line in each of many parts) for points with a uniform law; :func:`half_plane_agreement` and :func:`alternating_sums` for random labels. There a class
+:func:`comb_deviation` (a half-line in each of many parts) for points with a uniform law; :func:`half_plane_agreement`
+and :func:`alternating_sums` for random labels. There a class
 with values -1 and 1 deviates by :math:`\max_h|\sum_ih(x_i)\sigma_i|/2m`, because the labels :math:`\sigma_i` are fair
 coins and every h errs with probability 1/2.
 """
