@@ -350,3 +350,31 @@ ROMANO2020 = Reference(
     "Journal of Mathematical Imaging and Vision 62(3); arXiv:1805.11596",
     2020,
 )
+SERFLING1974 = Reference(
+    "serfling1974",
+    "R. J. Serfling",
+    "Probability inequalities for the sum in sampling without replacement",
+    "The Annals of Statistics 2(1)",
+    1974,
+)
+KULLBACK1967 = Reference(
+    "kullback1967",
+    "S. Kullback",
+    "A lower bound for discrimination information in terms of variation",
+    "IEEE Transactions on Information Theory 13(1)",
+    1967,
+)
+DOERR2018 = Reference(
+    "doerr2018",
+    "B. Doerr",
+    "An elementary analysis of the probability that a binomial random variable exceeds its expectation",
+    "Statistics & Probability Letters 139; arXiv:1712.00519",
+    2018,
+)
+MCALLESTER2003 = Reference(
+    "mcallester2003",
+    "D. McAllester, L. Ortiz",
+    "Concentration inequalities for the missing mass and for histogram rule error",
+    "Journal of Machine Learning Research 4",
+    2003,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -203,3 +204,36 @@ def test_repeated_points_are_those_that_were_drawn():
     for side, u, size in zip(judged.x["side"], judged.x["u"], judged.x["size"], strict=True):
         pairs = {*zip(side.tolist(), u.tolist(), strict=True)}
         assert len(pairs) == size
+
+
+@pytest.mark.parametrize("L", [1, 2, 3, 7])
+@pytest.mark.parametrize("K", [2, 3, 5])
+def test_the_sharper_bounds_of_the_missing_mass(K, L):
+    """Against its exact law, for random laws of the pairs and for those at which single terms are largest."""
+    sets = np.asarray(list(product((False, True), repeat=K)))
+    laws = [*np.random.default_rng(K * L).dirichlet([0.5] * K, 200), np.full(K, 1 / K)]
+    laws += [
+        np.asarray([*[1 / (L + 1)] * j, *[(1 - j / (L + 1)) / (K - j)] * (K - j)]) for j in range(1, min(K, L + 1))
+    ]
+    k = max(K, L + 1)
+    for mu in laws:
+        # No point outside a set of seen pairs, by inclusion and exclusion: the law of the set that is missed.
+        within = (sets @ mu) ** L
+        chance = [
+            sum((-1) ** (a.sum() - b.sum()) * w for b, w in zip(sets, within, strict=True) if not (b & ~a).any())
+            for a in sets
+        ]
+        missing = 1 - sets @ mu
+        mean = float(missing @ chance)
+        assert mean <= min((1 - 1 / k) ** L, K / (math.e * L), (K - 1) / (2 * L)) * (1 + 1e-12)
+        for t in missing[missing > 1e-12]:
+            tail = sum(c for c, u in zip(chance, missing, strict=True) if u >= t - 1e-12) - 1e-12
+            assert tail <= (2**K - 2) * (1 - t) ** L * (1 + 1e-9)
+            assert tail <= 2 ** (K - 1) * math.exp(-2 * L * t * t)
+            assert t <= mean or tail <= math.exp(-L * (t - mean) ** 2)
+
+
+def test_the_worst_network_on_far_cells_errs_on_all_that_it_missed():
+    judged = draw(THEOREM, "far cells, 100 draws", 20)
+    assert (judged.best("error") == judged.best("unseen")[:, 0]).all()
+    assert abs(judged.best("error").mean() - (1 - 1 / 400) ** 100) < 0.02

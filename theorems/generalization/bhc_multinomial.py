@@ -62,7 +62,7 @@ from typing import Any
 
 from pydantic import Field
 
-from theorems.bibliography import OURS, WEISSMAN2003, XU2012
+from theorems.bibliography import DOERR2018, KULLBACK1967, OURS, WEISSMAN2003, XU2012
 from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Sharper, Source, Theorem, control
 from verify.core.arrays import eps, namespace
 from verify.kit import empirical
@@ -240,6 +240,8 @@ THEOREM = Theorem(
     sources=(
         ROBUSTNESS,
         WEISSMAN,
+        Source(DOERR2018, "the lower bound 1/4", "from memory; for the constant sqrt(e)"),
+        Source(KULLBACK1967, "the refined inequality", "from memory; for the sharper exponent"),
         Source(OURS, "the proof, above", "known; given so that the page needs nothing else"),
     ),
     symbols={

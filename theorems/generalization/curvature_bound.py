@@ -43,10 +43,11 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import GIRYES2019, JAKUBOVITZ2018, OURS
-from verify import Claim, Every, Figure, Formula, Parameters, Source, Theorem, control, misreading
+from verify import Claim, Every, Figure, Formula, Parameters, Sharper, Source, Theorem, control, misreading
 from verify.core.arrays import dot, eps, matvec, namespace, norm2, spectral_norm
 
 SLIDE = Source(GIRYES2019, "slide 'Why does it work?' (of Jacobian regularisation), the curvature")
+MULTIPLE = "Hessians: some multiple of z exceeds the bound by half"
 CONVEX, REGULAR = "q > 0", "the boundary is a smooth curve or surface"
 
 
@@ -218,7 +219,7 @@ THEOREM = Theorem(
         Claim("the spectral norm", Every(), "sum", Formula("spectral + delta")),
         Claim("it is the smaller one", Every(), "spectral", Formula("N + delta")),
         Claim(
-            "Hessians: some multiple of z exceeds the bound by half",
+            MULTIPLE,
             Every(),
             "scaled_q",
             Formula("1.5 * scaled_N"),
@@ -318,6 +319,10 @@ THEOREM = Theorem(
             y="measured",
         ),
     ),
+    sharper=(Sharper(MULTIPLE, "at c = q/(2N) it is twice the bound", Formula("2 * scaled_N")),),
+    survivors={
+        f"{MULTIPLE}: without {CONVEX!r}": "for q < 0 a negative c does the same, and for q = 0 both sides are 0"
+    },
     invariances={"reorder inputs": rotate, "farther out": longer},
     not_tested=("functions that are not differentiable at x",),
 )

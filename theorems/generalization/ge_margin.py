@@ -61,7 +61,19 @@ wrongly, which is exact because networks are piecewise affine along sides; a bal
 one side at most, so $`N`$ is exact as well.
 
 **Sharp.** In (4) the first inequality is attained, by the worst learner on cells that are more than $`\gamma`$ apart.
-(1) to (3) are not: of the order $`1/\sqrt L`$ nothing is left in (4), which decays like $`1/L`$.
+(1) to (3) are not: of the order $`1/\sqrt L`$ nothing is left in (4), which decays like $`1/L`$. Let $`U`$ be the
+missing mass, which bounds $`\mathrm{GE}`$ on $`H`$. Whoever misses a set $`A`$ of pairs, of $`2^K-2`$, misses it with
+probability $`(1-\mu(A))^L`$; so, and by the constant $`\sqrt e`$ of `bhc_multinomial`,
+
+```math
+P(U\ge t)\le(2^K-2)(1-t)^L,\qquad P(U\ge t)\le\sqrt e\,(2^{K-1}-1)\,e^{-2Lt^2} ,
+```
+
+the first of which is below $`2^Ke^{-2Lt^2}`$ for every $`t`$, as $`(1-t)e^{2t^2}`$ falls from 1. Of a set and its
+complement one at most has a mass above $`\frac12`$, so for $`t>\frac12`$ there are $`2^{K-1}`$ sets at most; for
+$`t\le\frac12`$ the first bound is below $`2^{K-1}e^{-2Lt^2}`$, or that is at least 1. McAllester and Ortiz have
+$`P(U\ge EU+t)\le e^{-Lt^2}`$. And $`EU\le(1-\frac1k)^L`$ for $`k=\max(K,L+1)`$, since $`\mu(1-\mu)^L`$ lies below its
+tangent at $`\frac1k\le\frac1{L+1}`$. What says no more than these is true.
 
 Kind: exact probabilities and means for finite spaces; probabilities and means over the training set for the draws.
 
@@ -79,7 +91,7 @@ from typing import Any
 
 from pydantic import Field
 
-from theorems.bibliography import GIRYES2019, OURS, SOKOLIC2017, XU2012
+from theorems.bibliography import GIRYES2019, MCALLESTER2003, OURS, SOKOLIC2017, XU2012
 from theorems.expressivity import _networks as networks
 from theorems.generalization import _classifiers as classifiers
 from verify import (
@@ -92,6 +104,7 @@ from verify import (
     Mean,
     Parameters,
     Probability,
+    Sharper,
     Source,
     Theorem,
     control,
@@ -102,7 +115,7 @@ from verify.kit.relu import Network
 
 SLIDE = Source(GIRYES2019, "slide 'DNN input margin', Theorem 6")
 PAPER = Source(SOKOLIC2017, "the margin bound by covering numbers", "from memory; proved on this page")
-SPACE, DRAWN, TRAINED = "finite space", "drawn training set", "trained network"
+SPACE, DRAWN, TRAINED = "finite space", "drawn training set", "a network"
 FOUR, TWO = "four labels in one ball, L = 2", "two classes"
 NEAREST, CELLS, WORST = 0, 1, 2  # the learners of the finite spaces
 FAR = 10**6  # stands for an infinite margin in a finite space
@@ -116,6 +129,9 @@ SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
 TRAINING_SIZES = (8, 16, 32)
 WIDTHS = {"trained, one hidden layer": (16,), "trained, three hidden layers": (8, 8, 8)}
 INTERVALS = "nearest neighbour on intervals"
+FAR_CELLS = 400
+FAR_DRAWS = {"far cells, 400 draws": 400, "far cells, 100 draws": 100}
+LABELS = "eight labels in a ball"
 
 
 class Params(Parameters):
@@ -131,8 +147,13 @@ class Params(Parameters):
 
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """Finite spaces: places (B, P) rising, labels (B, P), gamma, size L, classes and learner (B,), all int64, and
-    weights (B, P), floats that hold whole numbers. Draws: side (B, M) int64 and u (B, M) in [0, 1), the places on the
-    sides, of which the first L are drawn and the rest repeat them, and size; for networks also W1, b1, ..., V, c."""
+    weights (B, P), floats that hold whole numbers. Draws: side (B, M) int64 and u (B, M) in [0, 1), the places on
+    the sides, of which the first L are drawn and the rest repeat them, and size; for networks also W1, b1, ..., V,
+    c. Far cells: cells (B, L) int64, their number far (B,), and size."""
+    if family in FAR_DRAWS:
+        L = FAR_DRAWS[family]
+        far = draw.full(float(FAR_CELLS))
+        return {"cells": draw.integers(0, FAR_CELLS, L), "far": far, "size": draw.xp.astype(0 * far + L, draw.xp.int64)}
     if family in WIDTHS:
         return _trained(draw, p, WIDTHS[family])
     if family == INTERVALS:
@@ -140,6 +161,8 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         return _places(draw, size, max(SIZES))
     if family == "four labels in a ball":
         return _four(draw)
+    if family == LABELS:
+        return _labels(draw)
     if family == "crowd and hermit":
         return _crowd(draw)
     learner = {"nearest neighbour": NEAREST, "label of the cell": CELLS, "worst learner": WORST}[family]
@@ -175,6 +198,17 @@ def _four(draw: Any) -> dict[str, Any]:
     gaps = xp.ones_like(labels)
     size = 2 + coin * draw.integers(0, 2)
     return _space(draw, gaps, labels, xp.astype(weights, draw.backend.float), 3 * one, size, 4 * one, NEAREST)
+
+
+def _labels(draw: Any) -> dict[str, Any]:
+    """Eight points in a ball with eight labels: equally likely and L = 7, where all are missed most; or three that are
+    likely and L = 2, where GE is large whenever one of these is drawn twice."""
+    xp, coin = draw.xp, draw.integers(0, 2)
+    one = xp.ones_like(coin)
+    labels = one[:, None] * xp.arange(8, dtype=one.dtype, device=one.device)
+    likely = xp.astype(labels < 3, one.dtype)
+    weights = xp.astype(1 + coin[:, None] * (1 + 27 * likely + draw.integers(0, 2, 8)), draw.backend.float)
+    return _space(draw, xp.ones_like(labels), labels, weights, 7 * one, 7 - 5 * coin, 8 * one, NEAREST)
 
 
 def _crowd(draw: Any) -> dict[str, Any]:
@@ -243,11 +277,11 @@ def polygon_points(side: Any, u: Any) -> Any:
 
 def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     """Which kind of instance it is; 1 or -1."""
-    like = x["u"][:, 0] if "u" in x else x["weights"][:, 0]
+    like = x["weights"][:, 0] if "places" in x else _like(x)
     xp = namespace(like)
     yes = xp.ones_like(like)
-    if "u" in x:
-        network = yes if "W1" in x else -yes
+    if "places" not in x:
+        network = -yes if "u" in x and "W1" not in x else yes
         return {SPACE: -yes, DRAWN: yes, TRAINED: network, FOUR: -yes, TWO: yes}
     span = x["places"][:, -1] - x["places"][:, 0]
     equal = xp.all(x["weights"] == x["weights"][:, :1], axis=-1)
@@ -267,6 +301,8 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
     """Finite spaces: all sets of training points. Draws: the error, and which margins are certified to exceed gamma."""
     if "places" in x:
         return _finite(x, *_all_sets(x))
+    if "far" in x:
+        return _far(x)
     xp = namespace(x["u"])
     if "W1" not in x:
         error, smallest = _nearest_on_intervals(x)
@@ -402,7 +438,7 @@ def _finite(x: Any, counts: Any, errors: Any, smallest: Any, mean: Any) -> dict[
 def _others(x: Any, met: bool) -> dict[str, Any]:
     """The quantities that an instance of the other kind does not have: they are used by no claim about it."""
     if met:
-        like = x["u"][:, 0]
+        like = _like(x)
         xp = namespace(like)
         none = xp.zeros(like.shape, dtype=xp.int64, device=device(like))
         whole = ("W", "total", "certain", "failing", "failing_slide", "loss", "loss_average", "missing")
@@ -479,6 +515,36 @@ def _network_error(network: Network) -> Enclosure:
     return Enclosure.around(error, radius + 4 * t.shape[-1] * PARTS * eps(error) * error)
 
 
+def _like(x: Any) -> Any:
+    """A float for each drawn training set."""
+    return x["far"] if "far" in x else x["u"][:, 0]
+
+
+def _far(x: Any) -> dict[str, Any]:
+    """The quantities of the worst network on cells more than the largest gamma apart: right where it has been."""
+    cells, far = x["cells"], x["far"]
+    xp = namespace(far)
+    ranked = xp.sort(cells, axis=-1)
+    distinct = 1 + xp.sum(xp.astype(ranked[:, 1:] > ranked[:, :-1], xp.int64), axis=-1)
+    return _far_quantities(x, 1 - xp.astype(distinct, far.dtype) / far)
+
+
+def _far_quantities(x: Any, missed: Any) -> dict[str, Any]:
+    """The named quantities from the mass of the cells without a training point, which is the error."""
+    xp = namespace(missed)
+    balls = xp.astype(x["far"], xp.int64)
+    each = xp.stack([missed] * len(GRID), axis=-1)
+    return _others(x, met=True) | {
+        "L": x["size"],
+        "balls": balls,
+        "pairs": 2 * balls,
+        "pairs_grid": xp.stack([2 * balls] * len(GRID), axis=-1),
+        "error": missed,
+        "errors": each,
+        "unseen": each,
+    }
+
+
 def cells_of_a_side() -> tuple[int, ...]:
     """How many pieces of length at most gamma a side has, for the values of the grid."""
     return tuple(math.ceil(SIDE / gamma) for gamma in GRID)
@@ -539,6 +605,8 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
         found = [_one_set(x, key, count) for key, count in sets.items()]
         columns = (np.asarray([column], dtype=np.int64) for column in zip(*found, strict=True))
         return _finite(x, *columns)
+    if "far" in x:
+        return _far_quantities(x, np.asarray([1 - len(set(x["cells"][0].tolist())) / FAR_CELLS]))
     t = (np.arange(4096) + 0.5) / 4096
     sides, labels = np.arange(PARTS), x["side"][0] % 2
     if "W1" in x:
@@ -673,12 +741,30 @@ def _cells_of_list(places: list[int], reach: int) -> list[int]:
 
 def stretch(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """Everything twice as far apart, with twice the gamma; draws stay as they are."""
-    if "u" in x:
+    if "places" not in x:
         return x
     return {**x, "places": 2 * x["places"], "gamma": 2 * x["gamma"]}
 
 
 HALVED = Formula(f"sqrt((2 * pairs * log(2) + 2 * log(1 / {DELTA})) / L) / 2")
+SETS = "a set A of the 2^K - 2 is missed with probability (1 - mu(A))^L, see Sharp"
+TAIL = "see Sharp: the sets that are missed, the constant sqrt(e), McAllester and Ortiz"
+TANGENT = "the mean missing mass is largest for equal pairs, see Sharp"
+MEAN_MASS = "min(pairs / (exp(1) * L), (1 - 1 / max(pairs, L + 1))**L)"
+MEET = "of a set and its complement one has a mass above 1/2, so there are 2^(K-1); for t <= 1/2 see Sharp"
+CERTAIN = Formula("total")
+REST = "draws have no exact probabilities: 0 stands in their place"
+
+
+def missed(pairs: str, delta: float) -> Formula:
+    """What the missing mass exceeds with a probability of at most delta, by the smallest of three bounds."""
+    chance = f"log(1 / {delta})"
+    sets = f"1 - exp(-({pairs} * log(2) + {chance}) / L)"
+    root = f"sqrt((0.5 + log(2**({pairs} - 1) - 1) + {chance}) / (2 * L))"
+    deviation = f"{MEAN_MASS.replace('pairs', pairs)} + sqrt({chance} / L)"
+    return Formula(f"min({sets}, min({root}, {deviation}))")
+
+
 THEOREM = Theorem(
     "ge_margin",
     "Large input margins generalise: the margin bound with its classes and its confidence",
@@ -693,14 +779,22 @@ THEOREM = Theorem(
         "nearest neighbour": "six points of a line, some in the same place, up to four labels",
         "label of the cell": "the learner that knows the cells",
         "worst learner": "the learner that is wrong wherever the margins let it be",
+        LABELS: "eight labels in one ball, equally likely or not",
         "crowd and hermit": "labels alternate among five near points; a sixth is far away",
         INTERVALS: "training sets of 8 to 1024 points on six intervals",
+        **{
+            name: f"{FAR_CELLS} equally likely cells far apart, two classes: the network that is wrong wherever it has "
+            f"not been, after {L} draws"
+            for name, L in FAR_DRAWS.items()
+        },
         **{name: f"networks of widths {w} on sides of a polygon, up to 32 points" for name, w in WIDTHS.items()},
     },
     shares={
         "four labels in a ball": 0.25,
         "crowd and hermit": 0.25,
+        LABELS: 0.05,
         INTERVALS: 1.0,
+        **dict.fromkeys(FAR_DRAWS, 0.35),
         **dict.fromkeys(WIDTHS, 0.3),
     },
     instances=3000,
@@ -830,6 +924,7 @@ THEOREM = Theorem(
     sources=(
         PAPER,
         Source(XU2012, "Theorem 1", "page xu_mannor; halved there"),
+        Source(MCALLESTER2003, "the upper tail of the missing mass", "from memory; for the sharper bounds"),
         SLIDE,
         Source(OURS, "(1) to (4) and the exact probabilities, above"),
     ),
@@ -870,6 +965,8 @@ THEOREM = Theorem(
         "size": ("L", "size of the training set"),
         "classes": (r"N_{\mathcal Y}", "number of classes"),
         "learner": ("g", "0 nearest neighbour, 1 label of the cell, 2 worst"),
+        "cells": ("q_i", "the far cells of the training points"),
+        "far": ("N", "number of the far cells"),
         "side": ("s", "the number of the side that a training point lies on, of every second one"),
         "u": ("u", "where on the side, from 0 to 1"),
         **networks.symbols(3),
@@ -912,6 +1009,36 @@ THEOREM = Theorem(
             y="mean of GE on H, times a power of W",
         ),
     ),
+    sharper=(
+        Sharper("(1) at every level t", "a probability is at most 1", CERTAIN),
+        Sharper("(1) at every level t", SETS, Formula("total * min(1, (2**pairs - 2) * (1 - level)**L)")),
+        Sharper(
+            "(1) at every level t",
+            TAIL,
+            Formula("total * sqrt(exp(1)) * (2**(pairs - 1) - 1) * exp(-2 * L * level**2)"),
+        ),
+        Sharper("(1) at every level t", MEET, Formula("total * 2**(pairs - 1) * exp(-2 * L * level**2)")),
+        Sharper("(2) repaired", SETS, Formula("total * (2**pairs - 2) * max(0, 1 - sqrt(pairs / L))**L")),
+        Sharper("slide, two classes: up to*", SETS, Formula("total * (2**pairs - 2) * max(0, 1 - sqrt(balls / L))**L")),
+        *(
+            Sharper(claim, TAIL, missed(pairs, delta / share), delta)
+            for claim, pairs, share in (
+                ("(1) with probability*", "pairs", 1),
+                ("(1) with gamma chosen*", "pairs_grid", len(GRID)),
+                ("the paper's form", "pairs", 1),
+                ("slide: independent of the depth", "pairs", 1),
+                ("slide's bound, two classes", "pairs", 1),
+            )
+            for delta in (DELTA, DELTA / 10)
+        ),
+        Sharper("(3) over the draws", TANGENT, Formula(MEAN_MASS)),
+    ),
+    survivors={
+        f"*: without {SPACE!r}": REST,
+        f"*: without {TRAINED!r}": "(1) holds for every classifier, network or not",
+        "(3) in the mean: the root of sqrt((pairs - 1) / L) forgotten": "the mean missing mass is at most "
+        "(K - 1) / (2 L): for K > L by the tangent, for 4 <= K <= L by (4), and for 2 or 3 pairs by calculus",
+    },
     invariances={"stretch": stretch},
     not_tested=("data of many dimensions, where the covering number makes the bound larger than 1",),
 )

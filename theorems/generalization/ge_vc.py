@@ -92,7 +92,16 @@ from typing import Any
 
 from pydantic import Field
 
-from theorems.bibliography import BARTLETT2019, BAUM1989, GIRYES2019, MASSART1990, OURS, SHALEV2014, VAPNIK1971
+from theorems.bibliography import (
+    BARTLETT2019,
+    BAUM1989,
+    GIRYES2019,
+    MASSART1990,
+    OURS,
+    SERFLING1974,
+    SHALEV2014,
+    VAPNIK1971,
+)
 from verify import (
     Claim,
     Count,
@@ -559,6 +568,7 @@ THEOREM = Theorem(
         Source(BAUM1989, "Theorem 1", "from memory: the growth function unit by unit"),
         Source(MASSART1990, "Corollary 1", "from memory"),
         Source(BARTLETT2019, "Theorems 3 and 6", "from memory: depth times parameters, and bits taken out one by one"),
+        Source(SERFLING1974, "Corollary 1.1", "from memory; for the sharper constant"),
         SLIDE,
         Source(OURS, "the deep network, above", "the idea is that of Bartlett and others"),
     ),

@@ -446,6 +446,10 @@ THEOREM = Theorem(
             y="norm",
         ),
     ),
+    survivors={
+        f"weights and biases shrink: *: without {CLEAR!r}": "outputs, margins and bounds scale so at every x",
+        f"no biases: f(x) = J(x) x: without {CLEAR!r}": "f is positively homogeneous, whichever output is the largest",
+    },
     invariances={"move a factor between layers": rebalance},
     not_tested=("convolutional layers", "training with weight decay"),
 )
