@@ -95,9 +95,9 @@ def aligned_atoms(draw: Any, D: Any, u: Any, most: int) -> Any:
     at = draw.integers(0, m)
     signs = xp.astype(places == at[:, None], D.dtype)
     correlation = xp.take(gram, at, axis=0)  # with the signed sum so far
+    ties = 1e-6 * draw.uniform(m)  # are broken at random
     for step in range(1, most):
-        # Ties are broken at random.
-        at = xp.argmax(xp.abs(correlation) + 1e-6 * draw.uniform(m) - 1e3 * xp.abs(signs), axis=-1)
+        at = xp.argmax(xp.abs(correlation) + ties - 1e3 * xp.abs(signs), axis=-1)
         chosen = xp.astype((places == at[:, None]) & (step < u[:, None]), D.dtype)
         sign = -xp.sign(xp.sum(chosen * correlation, axis=-1, keepdims=True))
         signs = signs + sign * chosen
