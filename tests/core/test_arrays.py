@@ -1,6 +1,9 @@
 """The few array operations that kernels share, on every array library."""
 
 import importlib.util
+import os
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -90,3 +93,16 @@ def test_the_strict_library_refuses_to_mix_devices():
     strict = Backend("strict")
     with pytest.raises(ValueError, match="device"):
         strict.asarray(X) + strict.xp.asarray(X)
+
+
+def test_cupy_is_told_to_multiply_in_full_precision_and_to_report_failures(monkeypatch):
+    """CuPy is not here: this says what it is told before its first product."""
+    told = {}
+    monkeypatch.setattr(arrays, "cupy_missing", lambda: None)
+    monkeypatch.setitem(sys.modules, "cupyx", types.SimpleNamespace(seterr=lambda **how: told.update(how)))
+    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", types.SimpleNamespace(float32="float32"))
+    monkeypatch.setenv("CUPY_TF32", "1")
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
+    assert arrays.Backend("cupy", "float32").float == "float32"
+    assert (os.environ["CUPY_TF32"], os.environ["NVIDIA_TF32_OVERRIDE"]) == ("0", "0")
+    assert told == {"linalg": "raise"}

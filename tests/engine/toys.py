@@ -89,9 +89,9 @@ def greedy(p: Params, x: Any) -> dict[str, Any]:
 
 
 def heavy(p: Params, x: Any) -> dict[str, Any]:
-    """As ``solve``, with eight megabytes for each instance."""
+    """As ``solve``, with four megabytes for each instance."""
     xp = namespace(x["u"])
-    return {**solve(p, x), "value": p.scale * xp.max(x["u"][:, None] + xp.zeros((x["u"].shape[0], 2**20)), axis=-1)}
+    return {**solve(p, x), "value": p.scale * xp.max(x["u"][:, None] + xp.zeros((x["u"].shape[0], 2**18)), axis=-1)}
 
 
 def factored(p: Params, x: Any) -> dict[str, Any]:

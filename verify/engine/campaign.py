@@ -643,7 +643,7 @@ def _conclude(theorem: Theorem, p: Parameters, claim: Claim, evidence: Evidence,
             tally.undecided, tally.violated = tally.undecided - 1, tally.violated + 1
     decision = verdict.decide(claim, tallies, verdict.budget(theorem.claims, ALPHA))
     if unconfirmed and found is None:
-        decision = _unconfirmed(decision, unconfirmed)
+        decision = _unconfirmed(claim, decision, unconfirmed)
     record = None
     if found is not None and decision.verdict == "violated":
         record = _saved(theorem, p, claim, *found[1:], seed, out)
@@ -689,8 +689,10 @@ def _copy(tally: Tally) -> Tally:
     return Tally.from_json(asdict(tally))
 
 
-def _unconfirmed(decision: Verdict, count: int, why: str = "none confirmed when rechecked alone") -> Verdict:
-    what = "with the property" if decision.verdict == "no violation" else "violations"
+def _unconfirmed(
+    claim: Claim, decision: Verdict, count: int, why: str = "none confirmed when rechecked alone"
+) -> Verdict:
+    what = "with the property" if isinstance(claim.kind, Existence) else "violations"
     note = f"{count:,} {what} seen in batches, {why}"
     return Verdict(**{**asdict(decision), "verdict": "undecided", "summary": note})
 
@@ -790,7 +792,7 @@ def unfinished(ledger: Ledger, theorem: Theorem) -> list[Result]:
             total = evidence.total(claim.name)
             existence = isinstance(claim.kind, Existence)
             if seen := total.holds if existence else total.violated if claim.is_refuted_by_one else 0:
-                decision = _unconfirmed(decision, seen, "not rechecked yet")
+                decision = _unconfirmed(claim, decision, seen, "not rechecked yet")
             claims.append(ClaimResult(claim.name, claim.kind.label, claim.origin, claim.expects, decision))
         found.append(
             Result(
