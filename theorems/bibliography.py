@@ -68,12 +68,12 @@ SHEN2018 = Reference(
     "Journal of Machine Learning Research 18",
     2018,
 )
-SULAM2018 = Reference(
-    "sulam2018",
+SULAM2020 = Reference(
+    "sulam2020",
     "J. Sulam, A. Aberdam, A. Beck, M. Elad",
     "On multi-layer basis pursuit, efficient algorithms and convolutional neural networks",
-    "IEEE Transactions on Pattern Analysis and Machine Intelligence 42(8), 2020; arXiv:1806.00701",
-    2018,
+    "IEEE Transactions on Pattern Analysis and Machine Intelligence 42(8); arXiv:1806.00701",
+    2020,
 )
 OURS = Reference("verify", "the authors of this catalogue", "Proved in this page", "", 2026)
 MOTZKIN1965 = Reference(

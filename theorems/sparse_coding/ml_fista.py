@@ -43,7 +43,7 @@ from typing import Any
 
 from pydantic import Field
 
-from theorems.bibliography import ELAD2018, OURS, SULAM2018
+from theorems.bibliography import ELAD2018, OURS, SULAM2020
 from theorems.sparse_coding import _two_layers as instances
 from theorems.sparse_coding._two_layers import INNER, POSITIVE, STEP
 from verify import Claim, Comparison, Every, Figure, Formula, Source, Theorem, control, misreading
@@ -57,7 +57,7 @@ CLOSE = Formula("ceiling + slack + delta")
 RATE = Formula("100 * 2 * size**2 / (step * (i + 1)**2)")
 MANY = "more than three columns"
 SLIDE = Source(ELAD2018, "slide 'Fresh from the Oven (4)'")
-FIRST = Source(SULAM2018, "abstract of the first arXiv version", "the abstract alone was read; the later one differs")
+FIRST = Source(SULAM2020, "abstract of the first arXiv version", "the abstract alone was read; the later one differs")
 STILL = 1e-4  # the residual until which iterations are counted
 
 
@@ -175,7 +175,7 @@ THEOREM = Theorem(
     sources=(
         SLIDE,
         FIRST,
-        Source(SULAM2018, "abstract of the later version", "the wording of the slide"),
+        Source(SULAM2020, "abstract of the later version", "the wording of the slide"),
         Source(OURS, "the bounds for every point, in `ml_ista`"),
     ),
     symbols={

@@ -82,7 +82,7 @@ from typing import Any
 
 from pydantic import Field
 
-from theorems.bibliography import ELAD2018, OURS, SULAM2018
+from theorems.bibliography import ELAD2018, OURS, SULAM2020
 from theorems.sparse_coding import _two_layers as instances
 from theorems.sparse_coding._two_layers import INNER, POSITIVE, STEP
 from verify import Claim, Every, Figure, Formula, Source, Theorem, control, misreading
@@ -97,7 +97,7 @@ RATE = Formula("100 * size**2 / (2 * step * i)")
 EXACT_STEPS = 8  # from a point that is not fixed: the denominators grow
 SLIDE = Source(ELAD2018, "slide 'Fresh from the Oven (4)'")
 FIRST = Source(
-    SULAM2018, "abstract of the first arXiv version", "the abstract alone was read; dropped in the later one"
+    SULAM2020, "abstract of the first arXiv version", "the abstract alone was read; dropped in the later one"
 )
 
 
@@ -272,7 +272,7 @@ THEOREM = Theorem(
     sources=(
         SLIDE,
         FIRST,
-        Source(SULAM2018, "abstract of the later version", "the wording of the slide"),
+        Source(SULAM2020, "abstract of the later version", "the wording of the slide"),
         Source(OURS, "the bounds for every point and their proofs, above"),
     ),
     symbols=instances.SYMBOLS,
