@@ -37,6 +37,7 @@ WORK = 60_000  # entries of the instances tried for one witness, each counted as
 SMALLEST = 50
 SECONDS = 2.0
 LARGEST = 10_000  # entries of an instance that is worth shrinking
+ROWS = 1024  # magnitudes whose lengths are found together
 ENTRIES = 64  # up to which entries are changed one by one, not only an array at a time
 DRAWS = 16  # of which the common features are taken
 CLOSE = 1e-9
@@ -87,20 +88,26 @@ def _length(value: float) -> int:
 
 
 def _cost_of_many(a: Any) -> int:
-    """The same, a denominator at a time."""
+    """The same, once for each magnitude and all denominators together."""
     import numpy as np
 
     flat = np.ravel(a).astype(float)
-    left = flat[flat != 0]
-    total = flat.size + int((left < 0).sum())
-    left = np.abs(left)
-    for q in range(1, witness.SHORT + 1):
-        numerator = np.rint(left * q)
-        short = (numerator / q == left) & (numerator < witness.LONG)
-        digits = np.floor(np.log10(np.where(short, np.maximum(numerator, 1), 1))) + 1
-        total += int(digits[short].sum()) + int(short.sum()) * (len(str(q)) + 1 if q > 1 else 0)
-        left = left[~short]
-    return total + sum(len(repr(value)) for value in left.tolist())
+    sizes, counts = np.unique(np.abs(flat[flat != 0]), return_counts=True)
+    total = flat.size + int((flat < 0).sum())
+    q = np.arange(1, witness.SHORT + 1)
+    for first in range(0, sizes.size, ROWS):
+        left, times = sizes[first : first + ROWS], counts[first : first + ROWS]
+        numerators = np.rint(left[:, None] * q)
+        short = (numerators / q == left[:, None]) & (numerators < witness.LONG)
+        found, at = short.any(axis=1), np.argmax(short, axis=1)
+        numerator = numerators[np.arange(left.size), at]
+        digits = np.floor(np.log10(np.where(found, np.maximum(numerator, 1), 1))) + 1
+        denominator = np.where(at > 0, np.floor(np.log10(q[at])) + 2, 0)  # with its bar
+        total += int((times * (digits + denominator))[found].sum())
+        total += sum(
+            n * len(repr(value)) for value, n in zip(left[~found].tolist(), times[~found].tolist(), strict=True)
+        )
+    return total
 
 
 @dataclass

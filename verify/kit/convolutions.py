@@ -57,14 +57,14 @@ def dense(kernel: Array, grid: Grid) -> Array:
     for axis, size in enumerate(grid, 3):
         missing = (*kernel.shape[:axis], size - kernel.shape[axis], *kernel.shape[axis + 1 :])
         kernel = xp.concat([kernel, xp.zeros(missing, dtype=kernel.dtype, device=kernel.device)], axis=axis)
-    positions = list(itertools.product(*map(range, grid)))
-    place = {p: i for i, p in enumerate(positions)}
-    shifts = [
-        place[tuple((a - b) % n for a, b, n in zip(to, at, grid, strict=True))] for to in positions for at in positions
-    ]
     B, outputs, inputs = kernel.shape[:3]
-    n = len(positions)
-    entries = xp.take(xp.reshape(kernel, (B, outputs, inputs, n)), xp.asarray(shifts, device=kernel.device), axis=3)
+    d, n = len(grid), math.prod(grid)
+    shifts = xp.zeros((1,) * (2 * d), dtype=xp.int64, device=kernel.device)
+    for axis, size in enumerate(grid):
+        at = xp.arange(size, dtype=xp.int64, device=kernel.device)
+        both = tuple(size if i in (axis, d + axis) else 1 for i in range(2 * d))
+        shifts = shifts * size + xp.reshape((at[:, None] - at[None, :]) % size, both)
+    entries = xp.take(xp.reshape(kernel, (B, outputs, inputs, n)), xp.reshape(shifts, (-1,)), axis=3)
     blocks = xp.reshape(entries, (B, outputs, inputs, n, n))
     return xp.reshape(xp.permute_dims(blocks, (0, 1, 3, 2, 4)), (B, outputs * n, inputs * n))
 
