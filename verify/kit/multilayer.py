@@ -223,16 +223,21 @@ def stride_one_model(positions: int, c: int, filters: int = 2, *, signs: bool = 
     second = dictionaries.golomb(filters, c, filters, dilation=2 * first.size - 1, signs=signs, seed=seed)
     if positions < 2 * second.size - 1:
         raise ValueError(f"stride_one_model: {c} taps need {2 * second.size - 1} positions, got {positions}")
-    blocks, windows = [], []
-    for bank in (first, second):
-        D = convolutions.dense(bank.kernel[None, ...], (positions,))[0]
-        inputs, outputs, size = bank.kernel.shape
-        # There channel after channel, here position after position.
-        D = D.reshape(inputs, positions, outputs, positions).transpose(1, 0, 3, 2).reshape(D.shape)
+    blocks = tuple(by_position(bank.kernel[None, ...], positions)[0] for bank in (first, second))
+    for D in blocks:
         D.setflags(write=False)
-        blocks.append(D)
-        windows.append((inputs, outputs, size))
-    return Model(f"stride 1({positions}, {c})", tuple(blocks), (1, 1), (first.mu, second.mu), tuple(windows))
+    windows = tuple(bank.kernel.shape for bank in (first, second))
+    return Model(f"stride 1({positions}, {c})", blocks, (1, 1), (first.mu, second.mu), windows)
+
+
+def by_position(kernel: Array, positions: int) -> Array:
+    """The matrix of a convolutional dictionary on a circle, position after position, of a kernel (B, channels, filters,
+    size): (B, positions x channels, positions x filters)."""
+    xp = namespace(kernel)
+    D = convolutions.dense(kernel, (positions,))
+    B, channels, filters, _ = kernel.shape
+    blocks = xp.reshape(D, (B, channels, positions, filters, positions))
+    return xp.reshape(xp.permute_dims(blocks, (0, 2, 1, 4, 3)), D.shape)
 
 
 # ---------------------------------------------------------------------------------------------- codes
