@@ -26,7 +26,7 @@ from typing import Any
 
 from verify.core.arrays import Array, eps, matvec, namespace, norm2, rmatvec
 from verify.core.enclosure import Enclosure
-from verify.kit import convolutions, dictionaries, lagrangian
+from verify.kit import convolutions, csc, dictionaries, lagrangian
 from verify.kit.shrinkage import soft_threshold
 
 
@@ -115,19 +115,7 @@ def _largest(weights: Array, channels: int, length: int) -> Array:
     """The largest sum over circular windows of ``length`` positions: weights (B, positions x channels) >= 0 -> (B,)."""
     xp = namespace(weights)
     sums = xp.sum(xp.reshape(weights, (weights.shape[0], -1, channels)), axis=-1)
-    positions = sums.shape[1]
-    if length >= positions:
-        return xp.sum(sums, axis=-1)
-    window, filled = sums, 1  # windows of lengths 1, 2, 4, ..., put together: no differences of large sums
-    while 2 * filled <= length:
-        window, filled = window + xp.roll(window, -filled, axis=1), 2 * filled
-    rest, at = length - filled, filled
-    part, size = sums, 1
-    while rest:
-        if rest & size:
-            window, at, rest = window + xp.roll(part, -at, axis=1), at + size, rest - size
-        part, size = part + xp.roll(part, -size, axis=1), 2 * size
-    return xp.max(window, axis=-1)
+    return xp.max(csc.window_sums(sums, (length,)), axis=-1)
 
 
 # ---------------------------------------------------------------------------------------------- the models
