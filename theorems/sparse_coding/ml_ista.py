@@ -62,13 +62,13 @@ feasible, is a lower bound whatever they are. No solver is asked.
 $`\mu=0.1/\lVert D_1\rVert^2`$); $`e`$ attains its bound where $`u=0`$ and $`a=\mu G`$ has equal entries; the residual
 is constant where the pull is.
 
-**What the documents say.** The talk slide and the later abstract of the paper say that the algorithms converge "in the
-sense that the function value of near-fixed points can get arbitrarily close to the solution of the original problem":
-true, with $`\mu\to0`$. The first abstract claimed convergence to the global optimum at $`O(1/k)`$. Its authors dropped
-that. Only the abstracts were read; all that is said here is that the iteration above does not have this property at a
-fixed $`\mu`$: with $`D_1=I`$, $`D_2=(1,\frac12)^T`$, $`y=(2,-1)`$, $`\lambda_1=\lambda_2=\frac1{10}`$, $`\mu=1`$ (or
-½) its fixed point is 1.08 with $`F=1.879`$, the minimiser 1 with $`F=1.875`$. It is not so for every $`\mu`$: here
-for $`\mu\le0.31`$ the fixed point is the minimiser. Kind: inequality for every instance, at every step.
+**What the documents say.** The talk slide and the later abstract of the paper say that the algorithms converge in the
+sense that the value at near-fixed points comes arbitrarily near the minimum: true, with $`\mu\to0`$. The first
+abstract claimed convergence to the global optimum at $`O(1/k)`$. Its authors dropped that. Only the abstracts were
+read; all that is said here is that the iteration above does not have this property at a fixed $`\mu`$: with
+$`D_1=I`$, $`D_2=(1,\frac12)^T`$, $`y=(2,-1)`$, $`\lambda_1=\lambda_2=\frac1{10}`$, $`\mu=1`$ or $`\frac12`$ its fixed
+point is 1.08 with $`F=1.879`$, the minimiser 1 with $`F=1.875`$. It is not so for every $`\mu`$: here for
+$`\mu\le\frac5{16}`$ the fixed point is the minimiser. Kind: inequality for every instance, at every step.
 
 **Not covered.** More than two layers; rates of convergence to the fixed points; whether ¾ is the best constant.
 """
