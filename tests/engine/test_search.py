@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from pydantic import Field, model_validator
 
 from verify import Claim, Count, Enclosure, Every, Formula, Identity, Parameters, Theorem
 from verify.core.arrays import Backend, namespace, norm1, norm2
 from verify.core.theorem import Move
 from verify.engine import campaign, search, witness
 from verify.engine.ledger import Ledger
+from verify.report import terminal
 
 NUMPY = Backend("numpy")
 N = 12
@@ -199,6 +201,94 @@ def test_a_witness_of_the_search_is_certified(tmp_path, dtype):
     assert record["instance"] is None
     assert record["shrunk"]
     assert record["certified"]
+
+
+# ----------------------------------------------------------------------------------------------------- other points
+
+
+class Sizes(Parameters):
+    """A size, two other numbers, and what is not searched."""
+
+    n: int = Field(8, ge=2, le=99, description="length")
+    few: int = Field(2, ge=2, le=9, description="already the smallest")
+    noise: float = Field(0.5, gt=0, le=1, description="factor")
+    off: float = Field(0.0, ge=0, le=1, description="zero has no neighbours")
+    free: float = Field(1.0, description="without a range")
+    word: Literal["a", "b"] = Field("a", description="no number")
+    yes: bool = Field(True, description="no number")
+
+    @model_validator(mode="after")
+    def together(self):
+        if self.n == 5:
+            raise ValueError("not five")
+        return self
+
+
+def of_length_n(draw: Any, p: Sizes, family: str) -> dict[str, Any]:
+    if p.n == 7:
+        raise RuntimeError("not seven")
+    x = draw.normal(p.n)
+    return {"x": x, "size": norm2(x)}
+
+
+def sizes(*claims, **more):
+    """|x|_1 against |x|_2, where n decides how far apart they can be."""
+    solve = {"solve": lambda p, x: {"length": norm1(x["x"]), "size": x["size"]}}
+    return replace(theorem(*claims), parameters=Sizes, sample=of_length_n, **{**solve, **more})
+
+
+FEW = Claim("false for two", Every(), "length", Formula("(sqrt(n) - 1e-3 / n**9) * size"), GIVEN)
+
+
+def test_other_points_are_small_admitted_different_and_by_the_seed():
+    found = search.points(sizes(FEW), Sizes(), "claim", 0, 12)
+    assert len(found) == len({repr(q) for q in found}) == 12
+    assert found == search.points(sizes(FEW), Sizes(), "claim", 0, 12)
+    assert found != search.points(sizes(FEW), Sizes(), "claim", 1, 12)
+    assert found[0] == Sizes(n=2)
+    assert all(2 <= q.n <= 8 and q.n != 5 and 0.05 <= q.noise <= 1 for q in found)
+    assert all(Sizes(n=q.n, noise=q.noise) == q != Sizes() for q in found)
+    assert {q.n for q in found} >= {2, 3, 4}
+    assert any(q.n == 8 for q in found)
+    assert any(q.noise == 0.5 for q in found[1:])
+    left = search.points(sizes(FEW, fixed=("noise",)), Sizes(), "claim", 0, 12)
+    assert {q.n for q in left} == {2, 3, 4, 6, 7}
+    assert search.points(sizes(FEW, fixed=("noise", "n")), Sizes(), "claim", 0, 12) == []
+    assert search.points(sizes(FEW, fixed=("noise",)), Sizes(n=2), "claim", 0, 12) == []
+
+
+def test_a_claim_that_fails_at_another_point_is_refuted_there(tmp_path):
+    """At n = 8 the claim is true to 1e-11, at n = 2 false by 1e-6."""
+    settings = campaign.Settings(search=4.0, backend="numpy")
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        result = campaign.run(sizes(FEW), Sizes(), settings, ledger, tmp_path)
+        (again,) = campaign.stored(ledger)["spheres"]
+    (claim,) = result.claims
+    assert claim.verdict.verdict == "violated"
+    assert "the search found from 'random' at n=2; no violation in 256" in claim.verdict.summary
+    (found,) = again.search
+    assert found["point"] == claim.witness["point"] == {"n": 2}
+    assert " n=2 search=worst effort=4s" in found["command"]
+    assert claim.witness["arrays"]["x"] == [1, 1]
+    about, x = witness._read(tmp_path / "spheres" / claim.witness["file"])
+    assert about["params"]["n"] == 2
+    assert x["x"].shape == (1, 2)
+    assert "at n=2" in terminal.table(result)
+
+
+def test_another_point_must_be_better_by_more_than_rounding():
+    tight = replace(FEW, bound=Formula("sqrt(n) * size * (1 + 1e-12)"))
+    level = Move("level", lambda draw, x, step: {"x": 0 * x["x"] + x["size"][:, None]})
+    (found,) = search.worst(sizes(tight, moves=(level,)), Sizes(), NUMPY, 30.0, seed=0)
+    assert found.p == Sizes()
+    assert found.ratio == pytest.approx(1, rel=1e-11)
+    assert found.evaluations > 10 * search.MEMBERS  # of all points
+
+
+def test_a_search_of_several_points_is_repeatable(monkeypatch):
+    monkeypatch.setattr(search, "STAGNATION", 40)
+    one, two = (search.worst(sizes(FEW), Sizes(), NUMPY, math.inf, seed=3, climbs=2)[0] for _ in range(2))
+    assert (one.trace, one.p, one.evaluations) == (two.trace, two.p, two.evaluations)
 
 
 def test_time_that_is_left_goes_to_the_other_claims():

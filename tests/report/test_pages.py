@@ -130,6 +130,27 @@ def test_result_json_is_strict_and_one_object_for_one_point(out):
     assert len(json.loads(path.read_text(encoding="utf-8"))) == 2
 
 
+def test_what_the_search_found_is_shown_with_its_point(out):
+    result = fake.result(points=3)
+    command = "python -m verify theorem=fake d=2 search=worst effort=60s"
+    found = {"family": "noisy", "sampled": 0.5, "ratio": 1.25, "evaluations": 4096, "trace": [(128, 0.5), (4096, 1.25)]}
+    result.search = [
+        {"claim": "contraction", **found, "file": "worst-contraction.npz", "point": {"d": 2}, "command": command},
+        {"claim": "often", **found, "file": "worst-often.npz", "point": {}, "command": "not needed"},
+    ]
+    slide = next(c for c in result.claims if c.witness)
+    record = {"instance": None, "shrunk": True, "certified": "measured - bound >= 0.25", "point": {"d": 2}}
+    result.claims[0].witness = {**slide.witness, **record}
+    written = write_page(PLAIN, [result], out).read_text(encoding="utf-8")
+    assert "Family *noisy*, found by the worst-case search, shrunk at d = 2:" in written
+    assert "Certified in exact arithmetic: measured - bound >= 0.25." in written
+    assert "| C1 | contraction | noisy at d = 2 | 0.5 | 1.25 | 4,096 | [worst-contraction.npz]" in written
+    assert "| C2 | often | noisy | 0.5 |" in written
+    assert f"```\n{command}\n```" in written
+    assert "not needed" not in written
+    assert "![The largest ratio as the search goes on.](search.svg)" in written
+
+
 def test_user_text_is_never_a_template(out):
     title = "{{ 7 * 7 }}{% raise %}"
     theorem = dataclasses.replace(PLAIN, title=title)

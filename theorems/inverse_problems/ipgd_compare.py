@@ -247,6 +247,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    fixed=("starts",),
     families={
         **{name: f"Gaussian A, P keeps {q} coordinates" for name, (_, _, q, _) in SIZES.items()},
         "m = 6d": "Gaussian A with a norm of M below 1: rates certified by the norm",

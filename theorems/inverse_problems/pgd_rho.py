@@ -352,6 +352,7 @@ THEOREM = Theorem(
     solve,
     reference=reference,
     answer=answer,
+    fixed=("starts",),
     families={
         "five-cycle": "k = 1, d = 6: the semidefinite relaxation is 2.3 % above rho, known in closed form",
         "positive semidefinite": "Gaussian A, step 1/|A|^2, l1 descent cone, faces enumerated",

@@ -135,6 +135,7 @@ THEOREM = Theorem(
     sample,
     hypotheses,
     solve,
+    fixed=("starts",),
     families={
         **dict.fromkeys(CONE, "l1 descent cone at k-sparse signals: a rung of the ladder"),
         **{name: f"dimension {r} with {m} measurements: rho = |M|" for name, (r, m) in PLANES.items()},

@@ -172,6 +172,7 @@ THEOREM = Theorem(
     sample,
     hypotheses,
     solve,
+    fixed=("starts",),
     families={
         **{name: f"m = {m}, k = {k}: a rung of the ladder with fixed shape" for name, (_, m, k) in LADDER_D.items()},
         **dict.fromkeys(LADDER_M, "d = 100, k = 2: a rung of the ladder towards many measurements"),

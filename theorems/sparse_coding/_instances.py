@@ -178,6 +178,7 @@ class SolverParams(DictionaryParams):
     iterations: int = Field(4000, ge=1, le=100000, description="most iterations of the solver")
 
 
+EFFORT = ("gap", "iterations")  # of the solver: a worst-case search leaves them alone
 NOISY_FAMILIES = {
     **{f"{name}, random noise": f"{name}, noise uniform on the sphere" for name in STANDARD},
     **{f"{name}, worst noise": f"{name}, the closed-form worst noise" for name in STANDARD},

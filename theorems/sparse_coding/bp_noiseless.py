@@ -145,6 +145,7 @@ THEOREM = Theorem(
     solve,
     reference=reference,
     advise=advise,
+    fixed=instances.EFFORT,
     families=FAMILIES,
     shares={name: 0.25 for name in FAMILIES if name.startswith("affine")} | {"simplex, too many": 0.5},
     instances=6000,

@@ -95,6 +95,7 @@ THEOREM = Theorem(
     reference=instances.reference,
     repair=instances.repair,
     advise=advise,
+    fixed=instances.EFFORT,
     families=instances.NOISY_FAMILIES,
     shares={name: 0.25 for name in instances.NOISY_FAMILIES if name.startswith("affine")},
     instances=10500,

@@ -150,6 +150,7 @@ THEOREM = Theorem(
     reference=reference,
     repair=instances.repair,
     advise=advise,
+    fixed=instances.EFFORT,
     families={**instances.NOISY_FAMILIES, "two atoms": "two atoms of the plane with inner product 0.9"},
     shares={name: 0.25 for name in instances.NOISY_FAMILIES if name.startswith("affine")},
     instances=8000,

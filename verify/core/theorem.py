@@ -267,7 +267,8 @@ class Theorem:
     panels: title -> ``{"box": [low, high], "colour": meaning, "cells": [[number, [x, y, x, y, ...]], ...]}``, and with
     ``"lines": [[label, [x, y, x, y, ...]], ...]`` curves (a single point: a mark) drawn over them. ``moves`` are what a
     worst-case search may change beside its generic moves; ``repair(p, x)`` makes instances meet again the hypotheses
-    that tie their arrays together (a radius that is a norm, say); ``fixed`` names arrays that the search leaves alone.
+    that tie their arrays together (a radius that is a norm, say); ``fixed`` names arrays and parameters that the search
+    leaves alone.
     ``exact(p, x)`` gives for one small instance, nested lists of :class:`fractions.Fraction` without the batch axis,
     margins and quantities in exact arithmetic: fractions, integers or balls of python-flint that contain the truth,
     lists of them over the steps. It may leave out what it does not know, and add, under names that no claim uses, what

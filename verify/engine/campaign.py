@@ -610,7 +610,7 @@ def conclude(subject: Subject, evidence: dict[str, Any], settings: Settings) -> 
         mutants = mutate.mutate(theorem, p, chosen, settings.seed, alpha) if settings.mutate else []
         found = search.worst(theorem, p, chosen, settings.search, settings.seed) if settings.search else []
         for one in found:
-            _keep(theorem, p, one, claims, settings.seed, out)
+            _keep(theorem, p, one, claims, settings, out)
         return {
             "claims": claims,
             "mutants": mutants,
@@ -646,38 +646,44 @@ def _conclude(theorem: Theorem, p: Parameters, claim: Claim, evidence: Evidence,
         decision = _unconfirmed(claim, decision, unconfirmed)
     record = None
     if found is not None and decision.verdict == "violated":
-        record = _saved(theorem, p, claim, *found[1:], seed, out)
+        file = f"witness-{witness.slug(claim.name)}{_point(theorem, p)}.npz"
+        record = _saved(theorem, p, claim, *found[1:], seed, out / theorem.name / file)
     return ClaimResult(claim.name, claim.kind.label, claim.origin, claim.expects, decision, record)
 
 
 def _saved(
-    theorem: Theorem, p: Parameters, claim: Claim, x: dict[str, Any], record: dict[str, Any], seed: int, out: Path
+    theorem: Theorem, p: Parameters, claim: Claim, x: dict[str, Any], record: dict[str, Any], seed: int, path: Path
 ) -> dict[str, Any]:
-    """The record of a witness that is saved, with the name of its file."""
-    file = f"witness-{witness.slug(claim.name)}{_point(theorem, p)}.npz"
-    witness.save(out / theorem.name / file, theorem, p, claim, x, record, seed)
-    return {**{k: v for k, v in record.items() if k not in ("confirmed", "outcome")}, "file": file}
+    """The record of a witness, which is saved, with the name of its file."""
+    witness.save(path, theorem, p, claim, x, record, seed)
+    return {**{k: v for k, v in record.items() if k not in ("confirmed", "outcome")}, "file": path.name}
 
 
 def _keep(
-    theorem: Theorem, p: Parameters, found: search.Search, claims: list[ClaimResult], seed: int, out: Path
+    theorem: Theorem, p: Parameters, found: search.Search, claims: list[ClaimResult], settings: Settings, out: Path
 ) -> None:
     """Saves the worst instance of a search, rechecked alone. One that violates its claim refutes it, and is shrunk and
     certified as those of the samples are."""
     if not found.x:
         return
-    claim = theorem.claim(found.claim)
-    record = {"family": found.family, "instance": None, **witness.recheck(theorem, p, claim, found.x)}
+    claim, at = theorem.claim(found.claim), found.p
+    record = {"family": found.family, "instance": None, **witness.recheck(theorem, at, claim, found.x)}
     found.file = f"worst-{witness.slug(claim.name)}{_point(theorem, p)}.npz"
-    witness.save(out / theorem.name / found.file, theorem, p, claim, found.x, record, seed)
+    witness.save(out / theorem.name / found.file, theorem, at, claim, found.x, record, settings.seed)
+    found.point = {name: value for name, value in at if value != getattr(p, name)}
+    found.command = command(theorem, at, settings)
     index = next(i for i, c in enumerate(claims) if c.name == claim.name)
     seen = claims[index].verdict
     if seen.verdict == "violated":
         return
-    if settled := witness.settle(theorem, p, claim, found.x, found.family, None):
-        summary = f"violated by an instance that the search found from {found.family!r}; {seen.summary}"
+    if settled := witness.settle(theorem, at, claim, found.x, found.family, None):
+        where = "".join(f" {name}={value}" for name, value in found.point.items())
+        source = f"{found.family!r}{' at' + where if where else ''}"
+        summary = f"violated by an instance that the search found from {source}; {seen.summary}"
         changed = replace(seen, verdict="violated", summary=summary, ratio_max=max(record["ratio"], seen.ratio_max))
-        claims[index] = replace(claims[index], verdict=changed, witness=_saved(theorem, p, claim, *settled, seed, out))
+        file = f"witness-{witness.slug(claim.name)}{_point(theorem, p)}.npz"
+        kept = _saved(theorem, at, claim, *settled, settings.seed, out / theorem.name / file)
+        claims[index] = replace(claims[index], verdict=changed, witness={**kept, "point": found.point})
 
 
 def _point(theorem: Theorem, p: Parameters) -> str:
@@ -763,7 +769,8 @@ def stored(ledger: Ledger) -> dict[str, list[Result]]:
             answer=data["answer"],
             mutants=data.get("mutants", []),
             search=[
-                {**s, "ratio": _number(s["ratio"]), "sampled": _number(s["sampled"])} for s in data.get("search", [])
+                {"point": {}, **s, "ratio": _number(s["ratio"]), "sampled": _number(s["sampled"])}
+                for s in data.get("search", [])
             ],
         )
         found.setdefault(result.theorem, []).append(result)

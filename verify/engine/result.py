@@ -37,7 +37,8 @@ class ClaimResult:
     ``witness`` (None without one): ``family``, ``instance``, ``measured``, ``bound``, ``ratio``, ``step`` (None
     without steps), ``method`` (how it was rechecked), ``file`` (name of the .npz beside the page), ``arrays`` (the
     instance as nested lists; arrays of more than 40 numbers are left out), ``quantities`` (scalars of the recheck),
-    ``shrunk`` (whether it was made smaller than it was drawn), ``certified`` (the proven excess in exact arithmetic).
+    ``shrunk`` (whether it was made smaller than it was drawn), ``certified`` (the proven excess in exact arithmetic),
+    and of what a search found ``point`` (the parameters that are not those of the run).
     """
 
     name: str

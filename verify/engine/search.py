@@ -6,6 +6,9 @@ measured/bound (of an equality: its defect) has not fallen. Each member has a st
 success and shrinks with failure; now and then the worst members restart from the best. The search is told nothing of
 the theorem but its functions: a theorem may declare moves of its own, and gets the generic ones of :data:`GENERIC`.
 
+Sizes and other numbers among the parameters do not move within a population. An outer search tries other points
+(:func:`points`) and drops the worse half of them again and again.
+
 The ratio that is climbed is that of best values on instances that are decided in spite of solver error and rounding, so
 a bad solve cannot pass for a bad instance. All kernels run on the population at once, on the run's device.
 """
@@ -15,31 +18,41 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
+
+from pydantic import ValidationError
 
 from verify.core.arrays import Array, Backend, namespace, to_numpy
 from verify.core.streams import Draw, tag
 from verify.core.theorem import Claim, Move, Parameters, Theorem
 from verify.engine import trial
 
-MEMBERS = 128  # of a population
+MEMBERS, FEWEST = 128, 16  # of a population
+ENTRIES = 2**21  # of a population that has more than the fewest members
 FIRST_STEP, LARGEST_STEP, SMALLEST_STEP = 0.3, 3.0, 1e-9
 GROWTH, DECAY = 1.6, 0.93  # of a step size: they balance at one success in seven or so
 RESTART = 30  # generations between restarts
 STAGNATION = 400  # generations without progress after which the search stops
 PROGRESS = 1e-7  # relative; less is none
+CLIMBS = 12  # at other points than the run's
+FIRST_RUNG = 16  # generations before the first halving
+TRIES = 8  # points drawn for one that is admitted
 FAR = 1e6  # how many times larger than the largest entry drawn an entry may become: ratios often do not see a scale
 
 
 @dataclass
 class Search:
     """What a search from one family found: the largest ``ratio`` of a decided instance (NaN if none was), ``x`` that
-    instance (NumPy, batch axis 1), ``sampled`` the largest ratio of the plain draws it started from, and ``trace``,
-    pairs (evaluations, largest ratio so far). ``file`` is where the instance was saved."""
+    instance (NumPy, batch axis 1) at the point ``p``, ``sampled`` the largest ratio of the plain draws it started from,
+    and ``trace``, pairs (evaluations, largest ratio so far). ``file`` is where the instance was saved, ``point`` what
+    the point has that the run's has not, and ``command`` searches there."""
 
     claim: str
     family: str
+    p: Parameters
     ratio: float = math.nan
     sampled: float = math.nan
     evaluations: int = 0
@@ -47,38 +60,118 @@ class Search:
     trace: list[tuple[int, float]] = field(default_factory=list)
     x: dict[str, Any] = field(default_factory=dict)
     file: str = ""
+    point: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """All but the instance, which is in its file."""
-        return {k: v for k, v in self.__dict__.items() if k != "x"}
+        """All but the instance and its point, which are in its file."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("x", "p")}
 
 
 def worst(
-    theorem: Theorem,
-    p: Parameters,
-    chosen: Backend,
-    seconds: float,
-    seed: int,
-    say: Callable[[str], None] | None = None,
+    theorem: Theorem, p: Parameters, chosen: Backend, seconds: float, seed: int, climbs: int = CLIMBS
 ) -> list[Search]:
-    """A search for every claim that is expected to hold and can be refuted by one instance, from every family: the best
-    of the families for each claim. What one search leaves of its share of the time goes to the others."""
+    """A search for every claim that is expected to hold and can be refuted by one instance: from every family at the
+    point ``p``, and from ``climbs`` pairs of a family and another point (see :func:`points`). What one claim leaves of
+    its share of the time goes to the others.
+
+    Half of a claim's time goes to successive halving: the better half of the climbs goes on for twice as many
+    generations, until one is left. In the other half they are finished, the best first. So the result is the same in
+    every run that has the time for it.
+    """
     claims = [c for c in theorem.claims if c.expects == "holds" and c.is_refuted_by_one]
-    deadline = time.monotonic() + seconds
-    left, found = len(claims) * len(theorem.families), []
-    for claim in claims:
-        tried = []
-        for family in theorem.families:
-            share = max(0.0, deadline - time.monotonic()) / left
-            tried.append(search(theorem, p, claim, family, chosen, share, seed))
-            left -= 1
-        best = max(tried, key=lambda s: -math.inf if math.isnan(s.ratio) else s.ratio)
-        best.evaluations = sum(s.evaluations for s in tried)
-        best.x = _in_double(theorem, p, best.x)
-        found.append(best)
-        if say is not None:
-            say(f"search: {claim.name}: {best.ratio:.9g} from {best.family!r}")
+    deadline, found = time.monotonic() + seconds, []
+    for number, claim in enumerate(claims):
+        share = max(0.0, deadline - time.monotonic()) / (len(claims) - number)
+        found.append(_worst_of(theorem, p, claim, chosen, share, seed, climbs))
     return found
+
+
+def _worst_of(
+    theorem: Theorem, p: Parameters, claim: Claim, chosen: Backend, seconds: float, seed: int, climbs: int
+) -> Search:
+    began = time.monotonic()
+    members = _members(theorem, p, chosen)
+    pool = [_Climb(theorem, p, claim, family, chosen, seed, members) for family in theorem.families]
+    others, families = points(theorem, p, claim.name, seed, climbs), list(theorem.families)
+    # Every point with a family of its own, then with the next one.
+    pairs = sorted(product(range(len(others)), range(len(families))), key=lambda ij: (sum(ij) % len(families), ij))
+    for i, j in pairs[:climbs]:
+        if time.monotonic() - began > seconds / 4:
+            break
+        with suppress(Exception):  # a sampler may refuse sizes that do not go together
+            pool.append(_Climb(theorem, others[i], claim, families[j], chosen, seed, members))
+
+    racing, rung = pool, 0
+    while len(racing) > 1:
+        until = time.monotonic() + max(0.0, began + seconds / 2 - time.monotonic()) / (len(racing).bit_length() - 1)
+        for number, climb in enumerate(racing):
+            climb.go(max(0.0, until - time.monotonic()) / (len(racing) - number), FIRST_RUNG * 2**rung)
+        racing, rung = sorted(racing, key=_Climb.rank)[: len(racing) // 2], rung + 1
+    for climb in sorted(pool, key=_Climb.rank):
+        if not _tight(claim, min(pool, key=_Climb.rank).found.ratio):
+            climb.go(began + seconds - time.monotonic())
+
+    best = pool[0]
+    for climb in pool[1:]:  # the first, unless another is better by more than rounding
+        if climb.rank() < best.rank() and not climb.found.ratio <= best.found.ratio * (1 + PROGRESS):
+            best = climb
+    best.found.evaluations = sum(climb.found.evaluations for climb in pool)
+    best.found.x = _in_double(theorem, best.p, best.found.x)
+    return best.found
+
+
+def _members(theorem: Theorem, p: Parameters, chosen: Backend) -> int:
+    """How many instances a population has: fewer of large ones, as all populations are there at once."""
+    family = next(iter(theorem.families))
+    one = theorem.sample(trial.draw_for(theorem, p, family, 0, 1, 0, chosen), p, family)
+    return min(MEMBERS, max(FEWEST, ENTRIES // sum(math.prod(a.shape) for a in one.values())))
+
+
+def points(theorem: Theorem, p: Parameters, claim: str, seed: int, count: int) -> list[Parameters]:
+    """At most so many other points at which a claim may be worse, by the seed.
+
+    A whole number goes from the smallest that is allowed to that of ``p``, so that no instance costs more than those of
+    ``p``; any other number goes to a tenth of its own and ten times it, within its range. Both are drawn uniformly in
+    their logarithm. Fields without a range, those that the theorem names as ``fixed``, and all that are not numbers
+    stay. The first point has the smallest sizes; every other one after it differs in one field only.
+    """
+    ranges = {name: found for name in type(p).model_fields if (found := _range(theorem, p, name))}
+    if not ranges:
+        return []
+    tries: list[dict[str, float]] = [{name: low for name, (low, _) in ranges.items() if isinstance(low, int)}]
+    draw = Draw(Backend("numpy"), seed, tag(theorem.name, claim, "points"), 0, TRIES * count)
+    for number, row in enumerate(draw.uniform(len(ranges)).tolist()):
+        drawn = {name: _between(low, high, u) for u, (name, (low, high)) in zip(row, ranges.items(), strict=True)}
+        one = list(ranges)[number // 2 % len(ranges)]
+        tries.append({one: drawn[one]} if number % 2 else drawn)
+    admitted: list[Parameters] = []
+    for change in tries:
+        with suppress(ValidationError):
+            q = type(p).model_validate({**p.model_dump(), **change})
+            if q != p and q not in admitted and len(admitted) < count:
+                admitted.append(q)
+    return admitted
+
+
+def _range(theorem: Theorem, p: Parameters, name: str) -> tuple[float, float] | None:
+    """The least and the largest value of a field in the search; None where it stays."""
+    info, value = type(p).model_fields[name], getattr(p, name)
+    ends = {end: getattr(m, end) for m in info.metadata for end in ("ge", "gt", "le", "lt") if hasattr(m, end)}
+    low, high = ends.get("ge", ends.get("gt")), ends.get("le", ends.get("lt", math.inf))
+    if name in theorem.fixed or info.annotation not in (int, float) or low is None:
+        return None
+    if info.annotation is int:
+        least = math.ceil(low) if "ge" in ends else math.floor(low) + 1
+        return (least, value) if least < value else None
+    return (max(low, value / 10), min(high, 10 * value)) if value > 0 and low >= 0 else None
+
+
+def _between(low: float, high: float, u: float) -> float:
+    """The point of [low, high] at u in [0, 1), uniform in the logarithm, of integers in that of the rank."""
+    if isinstance(low, int):
+        return low - 1 + int((high - low + 2) ** u)
+    return low * (high / low) ** u
 
 
 def _in_double(theorem: Theorem, p: Parameters, x: dict[str, Any]) -> dict[str, Any]:
@@ -100,48 +193,80 @@ def search(
     generations: float = math.inf,
 ) -> Search:
     """Climbs for at most so many seconds and generations, from the first instances of the family's stream."""
-    began = time.monotonic()
-    x = theorem.sample(trial.draw_for(theorem, p, family, 0, members, seed, chosen), p, family)
-    value, violated = _objective(theorem, p, claim, x, _margins(theorem, p, x))
-    found = Search(claim.name, family, evaluations=members)
-    found.sampled = _keep_best(found, x, value, violated)
-    movable = [name for name, a in x.items() if name not in theorem.fixed and _is_movable(a, members)]
-    moves: tuple[Move | GenericMove, ...] = (*theorem.moves, *GENERIC)
-    if not movable:
-        return found
-    import numpy as np
+    climb = _Climb(theorem, p, claim, family, chosen, seed, members)
+    climb.go(seconds, generations)
+    return climb.found
 
-    limits = {name: FAR * float(namespace(x[name]).max(namespace(x[name]).abs(x[name]))) for name in movable}
-    steps = np.full((len(moves), members), FIRST_STEP)
-    stream, generation, last = tag(theorem.name, claim.name, family, "search"), 0, 0
-    while generation < generations and generation - last < STAGNATION and not _tight(claim, found.ratio):
-        if time.monotonic() - began >= seconds:
-            break
-        generation += 1
-        draw = Draw(chosen, seed, stream, generation * members, (generation + 1) * members)
-        number = (generation - 1) % len(moves)
-        step = chosen.asarray(steps[number])
+
+class _Climb:
+    """The population of one family at one point: it can go on where it stopped."""
+
+    def __init__(
+        self,
+        theorem: Theorem,
+        p: Parameters,
+        claim: Claim,
+        family: str,
+        chosen: Backend,
+        seed: int,
+        members: int,
+    ):
+        import numpy as np
+
+        self.theorem, self.p, self.claim, self.chosen, self.members = theorem, p, claim, chosen, members
+        self.x = x = theorem.sample(trial.draw_for(theorem, p, family, 0, members, seed, chosen), p, family)
+        self.value, self.violated = _objective(theorem, p, claim, x, _margins(theorem, p, x))
+        self.found = Search(claim.name, family, p, evaluations=members)
+        self.found.sampled = _keep_best(self.found, x, self.value, self.violated)
+        self.movable = [name for name, a in x.items() if name not in theorem.fixed and _is_movable(a, members)]
+        self.limits = {name: FAR * _largest(x[name]) for name in self.movable}
+        self.moves: tuple[Move | GenericMove, ...] = (*theorem.moves, *GENERIC)
+        self.steps = np.full((len(self.moves), members), FIRST_STEP)
+        self.seed, self.stream = seed, tag(theorem.name, claim.name, family, "search")
+        self.generation = self.last = 0
+
+    def rank(self) -> float:
+        """The smaller the better; NaN ratios come last."""
+        return math.inf if math.isnan(self.found.ratio) else -self.found.ratio
+
+    def go(self, seconds: float, generations: float = math.inf) -> None:
+        """Climbs on for at most so many seconds and generations, until nothing is gained."""
+        ends, stop = time.monotonic() + seconds, self.generation + generations
+        while self.movable and self.generation < stop and time.monotonic() < ends:
+            if self.generation - self.last >= STAGNATION or _tight(self.claim, self.found.ratio):
+                break
+            self._generation()
+
+    def _generation(self) -> None:
+        import numpy as np
+
+        self.generation += 1
+        x, members, found = self.x, self.members, self.found
+        draw = Draw(self.chosen, self.seed, self.stream, self.generation * members, (self.generation + 1) * members)
+        number = (self.generation - 1) % len(self.moves)
+        step = self.chosen.asarray(self.steps[number])
         with np.errstate(all="ignore"):
-            y = _moved(moves[number], draw, x, movable, step, generation)
-            y = theorem.repair(p, y) if theorem.repair else y
+            y = _moved(self.moves[number], draw, x, self.movable, step, self.generation)
+            y = self.theorem.repair(self.p, y) if self.theorem.repair else y
         # What misses a hypothesis is not solved: solvers may refuse it.
-        margins = _margins(theorem, p, y)
-        kept = _eligible(claim, margins, members) & _within(y, limits)
-        y = _choose(chosen.asarray(kept), y, x)
-        tried, wrong = _objective(theorem, p, claim, y, margins)
-        better = kept & (tried >= value)
-        grown = kept & (tried > value)
-        steps[number] = np.clip(steps[number] * np.where(grown, GROWTH, DECAY), SMALLEST_STEP, LARGEST_STEP)
-        x = _choose(chosen.asarray(better), y, x)
-        value, violated = np.where(better, tried, value), np.where(better, wrong, violated)
+        margins = _margins(self.theorem, self.p, y)
+        kept = _eligible(self.claim, margins, members) & _within(y, self.limits)
+        y = _choose(self.chosen.asarray(kept), y, x)
+        tried, wrong = _objective(self.theorem, self.p, self.claim, y, margins)
+        better, grown = kept & (tried >= self.value), kept & (tried > self.value)
+        factor = np.where(grown, GROWTH, DECAY)
+        self.steps[number] = np.clip(self.steps[number] * factor, SMALLEST_STEP, LARGEST_STEP)
+        self.x = _choose(self.chosen.asarray(better), y, x)
+        self.value, self.violated = np.where(better, tried, self.value), np.where(better, wrong, self.violated)
         found.evaluations += members
         before = found.ratio
-        _keep_best(found, x, value, violated)
+        _keep_best(found, self.x, self.value, self.violated)
         if not found.ratio <= before * (1 + PROGRESS) + 1e-300:
-            last = generation
-        if generation % RESTART == 0:
-            x, value, violated = _restart(draw, chosen, x, value, violated, steps)
-    return found
+            self.last = self.generation
+        if self.generation % RESTART == 0:
+            self.x, self.value, self.violated = _restart(
+                draw, self.chosen, self.x, self.value, self.violated, self.steps
+            )
 
 
 def _tight(claim: Claim, ratio: float) -> bool:
@@ -216,6 +341,11 @@ def _restart(draw: Draw, chosen: Backend, x: Any, value: Any, violated: Any, ste
     rows = chosen.asarray(index)
     moved = {n: a if a.shape[0] == 1 else namespace(a).take(a, rows, axis=0) for n, a in x.items()}
     return moved, value[index], violated[index]
+
+
+def _largest(a: Array) -> float:
+    xp = namespace(a)
+    return float(xp.max(xp.abs(a)))
 
 
 def _is_movable(a: Array, members: int) -> bool:

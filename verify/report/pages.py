@@ -119,7 +119,8 @@ def _theorem_page(theorem: Theorem, results: Sequence[Result], folder: Path) -> 
         ],
         "figures": _draw(theorem, results, folder),
         "mutants": _mutants(results, numbers),
-        "searches": [(numbers[s["claim"]], s) for r in results for s in r.search],
+        "searches": [(numbers[s["claim"]], s, _point(s["point"])) for r in results for s in r.search],
+        "search_commands": list(dict.fromkeys(s["command"] for r in results for s in r.search if s["point"])),
         "search_figure": _draw_search(results, folder),
         "rules": [(label, RULES[label]) for label in dict.fromkeys(c.kind.label for c in theorem.claims)],
         "independent": theorem.reference is not None,
@@ -244,7 +245,7 @@ def _witness(
     own = [f"theorem={shlex.quote(where(theorem))}"] if where(theorem) != theorem.name else []
     return {
         **witness,
-        "label": label,
+        "label": ", ".join(filter(None, (label, _point(witness.get("point", {}))))),
         "shrunk": witness.get("shrunk", False),
         "certified": witness.get("certified", ""),
         "breaks": BREAKS[claim.relation],
@@ -254,6 +255,11 @@ def _witness(
         "quantities": [f"{name(key)} = {text.latex_number(text.entry(value))}" for key, value in used.items()],
         "replay": " ".join(["python -m verify replay", shlex.quote(_from_here(folder / witness["file"])), *own]),
     }
+
+
+def _point(point: Mapping[str, Any]) -> str:
+    """The parameters in words."""
+    return ", ".join(f"{name} = {text.value(value)}" for name, value in point.items())
 
 
 def _longest(value: Any) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from verify.engine.result import ClaimResult, Result
 from verify.report.text import number, ratio, value
@@ -31,11 +32,15 @@ def table(result: Result) -> str:
     if result.search:
         widest = max(len(s["claim"]) for s in result.search)
         lines += ["", "worst-case search: the ratio it started at and reached"]
-        lines += [
-            f"   {s['claim'].ljust(widest)}  {ratio(s['sampled'])} -> {ratio(s['ratio'])} from {s['family']}"
-            for s in result.search
-        ]
+        for s in result.search:
+            climbed = f"{ratio(s['sampled'])} -> {ratio(s['ratio'])}"
+            lines.append(f"   {s['claim'].ljust(widest)}  {climbed} from {s['family']}{_at(s['point'])}")
     return "\n".join(lines)
+
+
+def _at(point: Mapping[str, Any]) -> str:
+    """Where the point of a search differs from that of the run."""
+    return " at " + " ".join(f"{name}={value(v)}" for name, v in point.items()) if point else ""
 
 
 def _row(claim: ClaimResult) -> tuple[str, ...]:
