@@ -90,7 +90,7 @@ def nothing_is_violated(theorem: Theorem, data: st.DataObject, points: st.Search
 
 def command(theorem: Theorem, p: Parameters, seed: int, size: int) -> str:
     """The command that draws the first ``size`` instances of every family."""
-    shares = theorem.shares.values()
+    shares = theorem.weights.values()
     total = math.ceil(size * sum(shares) / min(shares))
     return campaign.command(theorem, p, campaign.Settings(seed=seed, instances=total, backend="numpy"))
 

@@ -313,17 +313,21 @@ class Theorem:
         if unknown := self.shares.keys() - self.families.keys():
             strange, known = ", ".join(sorted(unknown)), ", ".join(self.families)
             raise ValueError(f"theorem {self.name}: shares of {strange}; its families are {known}")
-        object.__setattr__(self, "shares", {family: self.shares.get(family, 1.0) for family in self.families})
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             raise ValueError(f"theorem name {self.name!r}: use lower-case letters, digits and _")
         names = [c.name for c in self.claims]
         if repeated := {n for n in names if names.count(n) > 1}:
             raise ValueError(f"theorem {self.name}: claim names repeated: {', '.join(sorted(repeated))}")
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """The share of every family."""
+        return {family: self.shares.get(family, 1.0) for family in self.families}
+
     def counts(self, total: int) -> dict[str, int]:
         """How many of ``total`` instances each family gets by its share, one at least."""
-        every = sum(self.shares.values())
-        return {family: max(1, round(total * share / every)) for family, share in self.shares.items()}
+        every = sum(self.weights.values())
+        return {family: max(1, round(total * share / every)) for family, share in self.weights.items()}
 
     @property
     def docstring(self) -> str:

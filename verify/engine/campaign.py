@@ -93,7 +93,7 @@ def plan(theorem: Theorem, settings: Settings) -> Iterator[tuple[str, int, int]]
     With a budget and no number of instances the plan has no end."""
     endless = settings.budget is not None and settings.instances is None
     total = settings.instances or theorem.instances
-    shares = theorem.shares
+    shares = theorem.weights
     counts = dict.fromkeys(shares, math.inf) if endless else theorem.counts(total)
     size = settings.batch or theorem.batch
     starts = dict.fromkeys(shares, 0)
