@@ -356,12 +356,11 @@ def supports(x: Any, have: Facts, estimates: list[LayerEstimate], size: Callable
 # ------------------------------------------------------------------------------------------- the same by hand
 
 
-def by_hand(x: Any, error: Formula, shrink: Callable[[Any, float], Any], one_sided: bool = False) -> dict[str, Any]:
-    """All of it for one instance, block by block, windows and supports listed one by one."""
+def levels_by_hand(x: Any, shrink: Callable[[Any, float], Any]) -> list[tuple[Any, Any, Any]]:
+    """Of one instance at each layer the code, the correlations and the estimate, block by block."""
     import numpy as np
 
-    windows = x["windows"][0]
-    blocks = [x[f"D{i}"][0] for i in range(1, len(windows) + 1)]
+    blocks = [x[f"D{i}"][0] for i in range(1, x["windows"].shape[1] + 1)]
 
     def blockwise(A: Any, v: Any) -> Any:
         return np.concatenate([A @ part for part in np.split(v, v.size // A.shape[1])])
@@ -370,24 +369,34 @@ def by_hand(x: Any, error: Formula, shrink: Callable[[Any, float], Any], one_sid
     for A in reversed(blocks[1:]):
         image = blockwise(A, gammas[0])
         gammas.insert(0, np.where(np.abs(image) > 1e-12 * np.abs(gammas[0]).max(), image, 0))
-    stripes = [_windows(gamma.size, w[1], 2 * w[2] - 1) for gamma, w in zip(gammas, windows, strict=True)]
-    patches = [_windows(gamma.size, w[0], w[2]) for gamma, w in zip(gammas[:-1], windows[1:], strict=True)]
-    seen = [*patches, [np.arange(gammas[-1].size)]]  # of the last code: all of it
+    found, at = [], blockwise(blocks[0], gammas[0]) + x["E"][0]
+    for A, gamma, tau in zip(blocks, gammas, x["thresholds"][0], strict=True):
+        z = blockwise(A.T, at)
+        at = shrink(z, float(tau))
+        found.append((gamma, z, at))
+    return found
+
+
+def by_hand(x: Any, error: Formula, shrink: Callable[[Any, float], Any], one_sided: bool = False) -> dict[str, Any]:
+    """All that is measured of one instance, windows and supports listed one by one."""
+    import numpy as np
+
+    levels, windows = levels_by_hand(x, shrink), x["windows"][0]
+    stripes = [_windows(level[0].size, w[1], 2 * w[2] - 1) for level, w in zip(levels, windows, strict=True)]
+    patches = [_windows(level[0].size, w[0], w[2]) for level, w in zip(levels[:-1], windows[1:], strict=True)]
+    seen = [*patches, [np.arange(levels[-1][0].size)]]  # of the last code: all of it
 
     rows: dict[str, list[float]] = {}
-    at, before = blockwise(blocks[0], gammas[0]) + x["E"][0], float(x["radius"][0])
-    for i, (A, gamma) in enumerate(zip(blocks, gammas, strict=True)):
-        on, tau = gamma != 0, float(x["thresholds"][0, i])
-        z = blockwise(A.T, at)
-        at = shrink(z, tau)
-        size = z if one_sided else np.abs(z)
+    before = float(x["radius"][0])
+    for i, (gamma, z, at) in enumerate(levels):
+        on, size = gamma != 0, z if one_sided else np.abs(z)
         found = {
             "k": max(np.count_nonzero(gamma[s]) for s in stripes[i]),
             "patch": max(np.count_nonzero(gamma[s]) for s in seen[i]),
             "mu": float(x["mu"][0, i]),
             "smallest": np.abs(gamma[on]).min(),
             "largest": np.abs(gamma[on]).max(),
-            "threshold": tau,
+            "threshold": float(x["thresholds"][0, i]),
             "before": before,
             "error": max(np.linalg.norm((at - gamma)[s]) for s in seen[i]),
             "wrong": np.count_nonzero((at != 0) != on),
