@@ -128,9 +128,9 @@ def admitted_words(p: DictionaryParams, mu: float, limit: Fraction, text: str) -
 
 
 def flip_signs(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """Atoms negated, with the entries of alpha that use them."""
+    """Atoms negated, with the entries of the vectors that use them."""
     s = draw.shared.sign(x["D"].shape[-1])
-    moved = {name: x[name] * s for name in ("alpha", "point") if name in x}
+    moved = {name: x[name] * s for name in ("alpha", "point", "w") if name in x}
     return {**x, "D": x["D"] * s[:, None, :], **moved}
 
 
@@ -138,12 +138,12 @@ def permute_atoms(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """Atoms in another order."""
     xp = namespace(x["D"])
     order = draw.shared.subset(x["D"].shape[-1], x["D"].shape[-1])[0, :]
-    return {**x, **{name: xp.take(x[name], order, axis=-1) for name in ("D", "alpha", "point") if name in x}}
+    return {**x, **{name: xp.take(x[name], order, axis=-1) for name in ("D", "alpha", "point", "w") if name in x}}
 
 
 def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """Everything measured in a unit four times smaller."""
-    return {**x, **{name: 4 * x[name] for name in ("alpha", "v", "radius", "point", "xi") if name in x}}
+    return {**x, **{name: 4 * x[name] for name in ("alpha", "v", "radius", "point", "xi", "c") if name in x}}
 
 
 def random_noise(draw: Any, n: int, radius: Any) -> Any:

@@ -35,28 +35,20 @@ basis pursuit: the bound has $`2k-1`$ where `bp_stability` has $`4k-1`$, for twi
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from theorems.bibliography import DONOHO2006, ELAD2018, OURS
 from theorems.sparse_coding import _instances as instances
+from theorems.sparse_coding import _pairs as pairs
+from theorems.sparse_coding._pairs import AS_SPARSE, DENSE, FEW, GIVEN, HALF, NOISE, SPARSE, UNIT
 from verify import Claim, Every, Figure, Formula, Source, Theorem, control
-from verify.core.arrays import eps, matvec, namespace, norm1, norm2, to_numpy
-from verify.kit import dictionaries
+from verify.core.arrays import norm2, to_numpy
 
-HALF = Fraction(1, 2)
-SPARSE, UNIT, NOISE, AS_SPARSE = "k < (1 + 1/mu)/2", "unit columns", "|v| <= epsilon", "no more non-zeros than alpha"
-FEW = "u < 1 + 1/mu"
-GIVEN = (SPARSE, UNIT, NOISE, AS_SPARSE)
 BOUND = Formula("(2 * epsilon + eta) / sqrt(1 - (2*k - 1)*mu)")
 UNION = Formula("(2 * epsilon + eta) / sqrt(1 - (u - 1)*mu)")
-DENSE, LOUD, SHORT = "identity and Hadamard, dense", "simplex, loud", "simplex, short atoms"
+LOUD, SHORT = "simplex, loud", "simplex, short atoms"
 FAMILIES = {
-    **{
-        f"{name}, random pairs": "two sparse vectors on random atoms, noise between them" for name in instances.STANDARD
-    },
-    **{f"{name}, aligned pairs": "the difference on atoms as aligned as can be" for name in instances.STANDARD},
-    DENSE: "a difference that has no image, with many non-zeros",
+    **pairs.FAMILIES,
     LOUD: "aligned pairs, noise longer than epsilon",
     SHORT: "aligned pairs on atoms of length 1/2",
 }
@@ -68,100 +60,32 @@ class Params(instances.DictionaryParams):
 
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """D (1, n, m); mu (1,); alpha (B, m); v (B, n); radius (B,) = epsilon; point (B, m), the other vector."""
-    xp = draw.xp
-    D, mu = instances.dictionary(draw, p, family)
-    D = D / 2 if family == SHORT else D
-    n, m = D.shape[-2:]
-    k = instances.sparsity(draw, p, mu, HALF)
-    alpha = instances.sparse_vector(draw, m, k)
-    if family == DENSE and m == 2 * n:
-        z = draw.normal(n)
-        h = xp.concat([-matvec(D[:, :, n:], z), z], axis=-1)
-    elif family.endswith("random pairs"):
-        h = instances.sparse_vector(draw, m, xp.minimum(draw.integers(1, m + 1), k)) - alpha
-    else:
-        alpha, h = _aligned_pair(draw, p, D, mu, k)
-    v = matvec(D, h) / 2
-    if family.endswith("random pairs"):
-        v = v + instances.random_noise(draw, n, draw.uniform(low=0, high=0.5) * norm2(v))
-    radius = xp.maximum(norm2(v), norm2(matvec(D, h) - v))
+    x = pairs.sample(draw, p, family)
     if family == LOUD:
-        radius = draw.uniform(low=0.4, high=0.8) * radius
-    elif family == DENSE:
-        radius = draw.log_uniform(low=0.006737946999085467, high=1.0)
-    return {"D": D, "mu": mu, "alpha": alpha, "v": v, "radius": radius, "point": alpha + h}
-
-
-def _aligned_pair(draw: Any, p: Params, D: Any, mu: Any, k: Any) -> tuple[Any, Any]:
-    """alpha and h: h = s on u = k + 1, ..., 2k aligned atoms; alpha is -h on the first u - k of them, so that
-    alpha + h is 0 there, 0 on the last u - k, and arbitrary on the others."""
-    xp, m = draw.xp, D.shape[-1]
-    most = 2 * max(p.k, dictionaries.admitted(float(to_numpy(mu)[0]), HALF))
-    apart = xp.astype(xp.floor(draw.uniform() * xp.astype(k, D.dtype)), xp.int64) + 1
-    u = k + apart
-    h = instances.aligned_atoms(draw, D, u, min(most, m)) * draw.log_uniform(low=0.1, high=10.0)[:, None]
-    order = xp.where(h != 0, draw.uniform(m), draw.full(2.0, m))
-    rank = xp.argsort(xp.argsort(order, axis=-1), axis=-1)
-    common = draw.log_uniform(m, low=2.0, high=20.0) * draw.sign(m)
-    first, last = rank < apart[:, None], rank >= k[:, None]
-    return xp.where(first, -h, xp.where(last, xp.zeros_like(h), common)), h
+        x["radius"] = draw.uniform(low=0.4, high=0.8) * x["radius"]
+    if family == SHORT:
+        x = {**x, **{name: x[name] / 2 for name in ("D", "v", "radius")}}
+    return x
 
 
 def hypotheses(p: Params, x: Any) -> dict[str, Any]:
-    """The sparsity condition multiplied out, with a margin: k sits on lattice values of 1/mu."""
-    k = instances.count(x["alpha"])
-    return {
-        SPARSE: 1 + x["mu"] - 2 * k * x["mu"] - instances.MARGIN,
-        FEW: 1 + x["mu"] - _union(x) * x["mu"] - instances.MARGIN,
-        UNIT: instances.unit_columns(x["D"]),
-        NOISE: instances.within(x["v"], x["radius"]),
-        AS_SPARSE: k - instances.count(x["point"]),
-    }
-
-
-def _union(x: Any) -> Any:
-    """The number of places where alpha or the other vector is not 0: (B,)."""
-    xp = namespace(x["alpha"])
-    return instances.count(xp.maximum(xp.abs(x["alpha"]), xp.abs(x["point"])))
+    """Those of the pair."""
+    return pairs.hypotheses(x)
 
 
 def solve(p: Params, x: Any) -> dict[str, Any]:
     """The distance of the two vectors and what the residual of the other exceeds epsilon by."""
-    y = matvec(x["D"], x["alpha"]) + x["v"]
-    return _quantities(x, norm2(x["point"] - x["alpha"]), norm2(matvec(x["D"], x["point"]) - y) - x["radius"])
-
-
-def _quantities(x: Any, error: Any, excess: Any) -> dict[str, Any]:
-    xp, (n, m) = namespace(error), x["D"].shape[-2:]
-    size = norm1(x["alpha"]) + norm1(x["point"]) + norm2(x["v"])
-    return {
-        "error": error,
-        "epsilon": x["radius"],
-        "eta": xp.where(excess > 0, excess, xp.zeros_like(excess)) + 4 * eps(error) * (n + m) * size,
-        "k": instances.count(x["alpha"]),
-        "u": _union(x),
-        "mu": x["mu"],
-    }
+    return {"error": norm2(x["point"] - x["alpha"]), **pairs.known(x, pairs.excess(x))}
 
 
 def reference(p: Params, x: Any) -> dict[str, Any]:
-    """The same for one instance, on the atoms in use alone, with sums that are rounded once."""
+    """The same for one instance, with sums that are rounded once."""
     import math
 
     import numpy as np
 
-    D, alpha, v, point = (x[name][0] for name in ("D", "alpha", "v", "point"))
-    used = [j for j in range(D.shape[1]) if alpha[j] or point[j]]
-    step = point - alpha
-    residual = [math.fsum([*(D[i, j] * step[j] for j in used), -v[i]]) for i in range(D.shape[0])]
-    error, length = (math.sqrt(math.fsum(t * t for t in part)) for part in (step[used], residual))
-    return _quantities(x, np.asarray([error]), np.asarray([length - x["radius"][0]]))
-
-
-def repair(p: Params, x: Any) -> dict[str, Any]:
-    """The noise in the middle of the two images again, epsilon its length."""
-    v = matvec(x["D"], x["point"] - x["alpha"]) / 2
-    return {**x, "v": v, "radius": norm2(v)}
+    error = math.sqrt(math.fsum(t * t for t in x["point"][0] - x["alpha"][0]))
+    return {"error": np.asarray([error]), **pairs.known(x, pairs.reference_excess(x))}
 
 
 def advise(p: Params, x: Any) -> str:
@@ -177,7 +101,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
-    repair=repair,
+    repair=pairs.repair,
     advise=advise,
     families=FAMILIES,
     shares={name: 0.25 for name in FAMILIES if name.startswith("affine")} | {DENSE: 0.5, LOUD: 0.5, SHORT: 0.5},
