@@ -43,7 +43,7 @@ def test_the_ball_brings_paths_together():
 
 
 def test_half_the_bound_is_exceeded():
-    judged = draw(THEOREM, "linear, small ball", 20)
+    judged = draw(THEOREM, "linear, small ball, many steps", 20)
     assert judged.word("half as far") == "violated"
     assert judged.ratio("half as far").min() > 1.1
 

@@ -95,13 +95,15 @@ def rounding(x: Any, growth: Any = 1.0) -> Any:
     r"""What rounding can add to a mean distance of two paths, (B,), for steps that multiply no distance by more than
     a factor whose product over the steps is ``growth``.
 
-    A step errs by at most (d + 4) eps times the reach of the path, as :math:`\alpha\beta\le2` times the error of u is
+    A step errs by at most (d + 4) eps times the reach of the path, in which targets count, and the unit in which the
+    loss bends (h, or 1 where there is none), as :math:`\alpha\beta\le2` times the error of u is
     of that size; the norm and the mean add d + T (K + 1) roundings of the distance.
     """
     xp = namespace(x["x"])
     d, T, K = x["x"].shape[-1], x["alpha"].shape[-1], x["copies"].shape[-1] + 1
     found = constants(x)
-    reach = norm2(x["start"]) + found["G"] * found["total"] + (1 + xp.max(xp.abs(x["y"]), axis=-1)) / found["length"]
+    unit = xp.where(x["kind"] == HUBER, x["h"], xp.ones_like(x["h"])) + xp.max(xp.abs(x["y"]), axis=-1)
+    reach = norm2(x["start"]) + found["G"] * found["total"] + unit / found["length"]
     return 8 * T * (d + K + 8) * eps(x["x"]) * reach * growth
 
 
@@ -290,6 +292,26 @@ def repair(p: Any, x: Any) -> dict[str, Any]:
     """No negative steps and widths, and a chance between 0 and 1."""
     xp = namespace(x["x"])
     return {**x, "alpha": xp.abs(x["alpha"]), "h": xp.abs(x["h"]), "q": xp.clip(xp.abs(x["q"]), 0.0, 1.0)}
+
+
+SIZES, PACES = tuple(2.0**k for k in (-18, -6, -2, 0, 2, 6, 18)), tuple(2.0**k for k in (-6, -3, 0, 3, 6))
+
+
+def in_other_units(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
+    """A Huber instance with examples ``size`` times as long and steps ``pace`` times as large, powers of two: the same
+    paths, size * pace times as large. A bound that holds for one unit only shows it."""
+    size, pace = draw.choose(SIZES), draw.choose(PACES)
+    weights, targets = size * pace, size * size * pace
+    return {
+        **x,
+        "x": x["x"] * size[:, None, None],
+        "y": x["y"] * targets[:, None],
+        "h": x["h"] * targets,
+        "alpha": x["alpha"] * pace[:, None],
+        "mu": x["mu"] / pace,
+        "radius": x["radius"] * weights,
+        "start": x["start"] * weights[:, None],
+    }
 
 
 Pair = tuple[float, float]

@@ -66,7 +66,7 @@ from pydantic import Field
 
 from theorems.bibliography import GIRYES2019, HARDT2016, OURS
 from theorems.generalization import _stability as stability
-from verify import Claim, Every, Figure, Formula, Parameters, Source, Theorem, control, misreading
+from verify import Claim, Every, Figure, Formula, Parameters, Sharper, Source, Theorem, control, misreading
 from verify.core.arrays import namespace
 
 SIGMOID, COSINE, TOP = "sigmoid", "cosine", "top of the cosine"
@@ -89,6 +89,19 @@ class Params(Parameters):
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """x (B, rows, d) and y (B, rows): the example that is replaced, the others, the replacement, test points; copies
     (B, others); alpha (B, T); start (B, d); kind of the loss and the chance q of the first example (B,)."""
+    x = _in_plain_units(draw, p, family)
+    # The same paths with the weights in another unit: L, beta and the steps change, and what is measured does not.
+    size = draw.choose(stability.SIZES)
+    return {
+        **x,
+        "x": x["x"] * size[:, None, None],
+        "alpha": x["alpha"] / size[:, None] ** 2,
+        "start": x["start"] / size[:, None],
+    }
+
+
+def _in_plain_units(draw: Any, p: Params, family: str) -> dict[str, Any]:
+    """The same with examples of length 1 at most."""
     if family == TOP:
         # sin(pi/2) = 1: the first example pushes hardest; w = 0 is the top of the other's loss.
         free = draw.coin()[:, None]
@@ -263,6 +276,10 @@ THEOREM = Theorem(
             y="measured / bound",
             against="exponent",
         ),
+    ),
+    sharper=(
+        Sharper("losses move by epsilon", "losses lie between 0 and 1", Formula("1")),
+        Sharper("the generalisation gap is no larger", "losses lie between 0 and 1", Formula("1")),
     ),
     invariances={"exchange the samples": stability.swap, "reflect": stability.reflect},
     not_tested=("more than 16 steps", "more than 20 examples"),

@@ -63,6 +63,7 @@ from verify.core.arrays import namespace, norm2
 ENTERED, SHORT, SHORTER = "start in the ball", "alpha <= 2/(beta+mu)", "alpha <= 1/beta"
 LINEAR = "linear, z' = -z of norm G, ball not reached"
 LOGISTIC, HUBER, TURNED, SMALL_BALL, STEEP = "logistic", "Huber", "linear", "linear, small ball", "steps too long"
+LONG_BALL = "linear, small ball, many steps"
 LIMIT, LIMIT_LOSS = Formula("2 * L / (mu * n) + tau"), Formula("2 * L**2 / (mu * n) + tau_loss")
 THEOREM_39 = Source(HARDT2016, "Theorem 3.9 (stability) and Theorem 2.2 (generalisation)", "from memory; proved here")
 REGULARISER = Source(GIRYES2019, "slide on SGD: 'SGD serves as a regulariser in the training of neural networks'")
@@ -83,7 +84,7 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     xp = draw.xp
     if family == STEEP:
         x, y = stability.plane(draw, (0.96, 0.28), (0.1, 0.45), (0.0, 1.0))
-        return stability.instance(
+        x = stability.instance(
             draw,
             x=x,
             y=y,
@@ -94,15 +95,33 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
             mu=draw.full(0.5),
             radius=draw.full(2.0),
         )
+        return stability.in_other_units(draw, x)
+    if family == LONG_BALL:
+        # The first step on the first example just reaches the ball.
+        first, zero = draw.full(1.0, 1, 1), draw.full(0.0, 1, 1)
+        x = stability.instance(
+            draw,
+            x=xp.concat([first, zero, first, first], axis=1),
+            y=stability.FAR * draw.backend.asarray([[1.0, 1.0, -1.0, 1.0]]) + draw.full(0.0, 4),
+            kind=draw.full(stability.HUBER),
+            h=draw.full(8.0),
+            copies=draw.choose((19.0, 49.0), 1),
+            alpha=draw.full(4.0, p.long),
+            mu=draw.full(0.09375),
+            radius=draw.full(4.0),
+        )
+        return stability.in_other_units(draw, x)
     copies = draw.whole(1, 4, 2)
     if family in (TURNED, SMALL_BALL):
         rest = draw.choose((-0.25, 0.0, 0.25), 2, p.d) / max(1.0, 0.25 * p.d**0.5)
         first = xp.concat([draw.full(1.0, 1, 1), draw.full(0.0, 1, p.d - 1)], axis=-1)
         y = stability.FAR * draw.sign(4)
         small = family == SMALL_BALL
-        # 1/h + mu = beta = 1/alpha.
+        # 1/h + mu = beta = 1/alpha, or hardly any ridge.
+        weak = float(small) * draw.coin()
         mu, alpha = draw.full(0.125 if small else 0.375), draw.full(4.0 if small else 2.0)
-        return stability.instance(
+        mu = mu * (1 - weak) + weak / 1024
+        x = stability.instance(
             draw,
             x=xp.concat([first, rest if not small else 0 * rest, first], axis=1),
             y=xp.concat([y[:, :3], -y[:, :1]], axis=1),
@@ -111,9 +130,10 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
             copies=copies + 3 if small else copies,
             alpha=alpha[:, None] + draw.full(0.0, p.steps),
             mu=mu,
-            radius=draw.full(4.0) if small else draw.choose((16.0, 32.0)),
+            radius=4 + 28 * weak if small else draw.choose((16.0, 32.0)),
             q=draw.choose((0.25, 0.5)),
         )
+        return stability.in_other_units(draw, x)
     x = stability.rows_in_ball(draw, 4, p.d)
     radius = draw.log_uniform(low=0.5, high=5.0)
     x = stability.instance(
@@ -197,6 +217,7 @@ THEOREM = Theorem(
         HUBER: "ridge and Huber regression from flat to steep, all steps allowed",
         TURNED: "ridge and linear losses, an example turned round, a ball that is not reached: the extremal case",
         SMALL_BALL: "the same with other examples that are 0 and a ball so small that L is near G",
+        LONG_BALL: "ten steps with one other example, which is 0, many times: nearly as far as the bound at all times",
         STEEP: "steps of 1/mu, many times 1/beta: once apart, the paths do not meet again",
     },
     instances=1600,
@@ -297,6 +318,7 @@ THEOREM = Theorem(
             y="mean distance",
         ),
     ),
+    survivors={"linear losses attain it: alpha and G exchanged": "multiplication commutes"},
     invariances={"exchange the samples": stability.swap, "reflect": stability.reflect},
     not_tested=("more than 16 steps", "more than 13 examples"),
 )
