@@ -96,8 +96,8 @@ def rounding(x: Any, growth: Any = 1.0) -> Any:
     a factor whose product over the steps is ``growth``.
 
     A step errs by at most (d + 4) eps times the reach of the path, in which targets count, and the unit in which the
-    loss bends (h, or 1 where there is none), as :math:`\alpha\beta\le2` times the error of u is
-    of that size; the norm and the mean add d + T (K + 1) roundings of the distance.
+    loss bends (h, or 1 where there is none), as :math:`\alpha\beta\le2` times the error of u is of that size; the norm
+    and the mean add d + T (K + 1) roundings of the distance.
     """
     xp = namespace(x["x"])
     d, T, K = x["x"].shape[-1], x["alpha"].shape[-1], x["copies"].shape[-1] + 1

@@ -864,5 +864,9 @@ THEOREM = Theorem(
         ),
     ),
     invariances={"rescale the outputs": rescale, "flip inputs": flip},
+    survivors={
+        f"{claim}: without {CLEAR!r}": "without a largest output m is not positive, and gamma is at least 0"
+        for claim in CHAIN
+    },
     not_tested=("networks that are larger than a few dozen units, in the default run", "other norms than |x|_2"),
 )
