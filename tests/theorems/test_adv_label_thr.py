@@ -92,7 +92,7 @@ def test_every_quantity_agrees_with_the_matrices(family):
     share=st.floats(1.001, 10),
     family=st.sampled_from(list(FAMILIES)),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_no_choice_of_the_parameters_loses_a_label(seed, layers, b, c, k, share, family):
     judged = draw(THEOREM, family, 4, seed, layers=layers, b=b, c=c, k=k)
     moved = judge(THEOREM, with_margin(judged.x, share, HARD), judged.p)

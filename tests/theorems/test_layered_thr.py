@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from theorems.sparse_coding import _layered_thr as instances
 from theorems.sparse_coding.layered_thr import FAMILIES, HARD, THEOREM, Params
+from verify.engine import witness
 from verify.kit import multilayer
 from verify.kit.multilayer import Profile
 
@@ -153,7 +154,7 @@ def test_thresholds_just_outside_are_set_aside():
 def test_a_correlation_at_its_threshold_is_undecided():
     """Nothing of that layer's error and of the layers after it is known then."""
     judged = draw(THEOREM, "thresholds outside", 8)
-    tau = np.stack([judged.best("reach")[:, 0], judged.x["thresholds"][:, 1]], axis=1)
+    tau = np.concatenate([judged.best("reach")[:, :1], judged.x["thresholds"][:, 1:]], axis=1)
     at = judge(THEOREM, judged.x | {"thresholds": tau})
     assert at.word("thresholds anywhere") == "undecided"
     assert np.isinf(at.quantities["error"].upper).all()
@@ -204,9 +205,32 @@ def test_repair_brings_instances_back():
     assert judge(THEOREM, back).word(ERROR) == "holds"
 
 
+@pytest.mark.parametrize("family", ["three layers, aligned noise", "thresholds outside", "simplex, contrast"])
+def test_exact_arithmetic_agrees(family):
+    judged = draw(THEOREM, family, 1)
+    inside = {name: witness._rationals(a[0].tolist()) for name, a in judged.x.items()}
+    margins, found = THEOREM.exact(judged.p, inside)
+    for name, met in THEOREM.hypotheses(judged.p, judged.x).items():
+        assert name == instances.GLOBAL or (margins[name] >= 0) == (met[0] >= 0), name
+    for name, values in found.items():
+        ours = np.broadcast_to(judged.best(name), (1, len(values)))[0]
+        assert [float(v) for v in values] == pytest.approx(ours, rel=1e-12, abs=1e-14), name
+
+
+def test_exact_arithmetic_takes_small_matrices_and_certifies_a_control():
+    big, small = (draw(THEOREM, f"{n} layers, aligned noise", 1) for n in ("two", "three"))
+    control = THEOREM.claim("the root of the patch dropped")
+    with pytest.raises(witness.NotCertified, match="at most 60,000 entries, not 86,784"):
+        witness.certify(THEOREM, big.p, control, big.x)
+    assert witness.certify(THEOREM, small.p, control, small.x).excess > 0.1
+
+
 def test_parameters():
     with pytest.raises(ValidationError, match="no power of 2"):
         Params(b=63)
+    with pytest.raises(ValidationError, match="at most 1024; more only with layers=2 norms=global"):
+        Params(b=2048)
+    assert Params(b=2048, layers=2, norms="global").b == 2048
     assert instances.setting(Params(), HARD.two, HARD) == HARD.two
     assert instances.setting(Params(), None, HARD) is None
     assert instances.setting(Params(layers=3), None, HARD) == HARD.three

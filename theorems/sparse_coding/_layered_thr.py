@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -32,6 +33,8 @@ EVEN, GLOBAL = "(a) without the contrast", "global norms"
 END = 2.0**-20  # how far the ends of an interval are kept, as a share of it
 INSIDE = 1 - 2.0**-16  # the noise stays below its bound by more than rounding
 NEAR = 1 - 1e-6  # magnitudes that differ by more than rounding from the largest
+LARGEST = 1024  # rows of a block
+ENTRIES = 60_000  # of the matrices of an instance that exact arithmetic takes
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 
 ONE = Setting(1, 64, 2, 2, 2)
@@ -93,6 +96,8 @@ class Params(Parameters):
     def _possible(self) -> Params:
         if self.b & (self.b - 1):
             raise ValueError(f"b={self.b} is no power of 2")
+        if self.b > LARGEST and not (self.layers == 2 and self.norms == "global"):
+            raise ValueError(f"b={self.b}: at most {LARGEST}; more only with layers=2 norms=global")
         return self
 
 
@@ -408,6 +413,75 @@ def by_hand(x: Any, error: Formula, shrink: Callable[[Any, float], Any], one_sid
             rows.setdefault(name, []).append(float(value))
     rounding = {name: 1e-12 if name in ("error", "reach", "least") else 0.0 for name in rows}
     return {n: Enclosure.around(np.asarray([v]), np.full((1, len(v)), rounding[n])) for n, v in rows.items()}
+
+
+def exactly(x: Any, error: Formula) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Margins and quantities of hard thresholding of one small instance in exact arithmetic, nested lists of fractions
+    without a batch axis; ValueError for more than ENTRIES entries of the matrices. Columns count as unit to the
+    rounding of their making."""
+    from verify.core.formula import as_ball
+    from verify.kit import exact as q
+
+    blocks = [x[f"D{i}"] for i in range(1, len(x["windows"]) + 1)]
+    copies, size = [], len(x["code"])
+    for A in reversed(blocks):
+        copies.insert(0, size // len(A[0]))
+        size = copies[0] * len(A)
+    if (total := sum(n * len(A) * len(A[0]) for n, A in zip(copies, blocks, strict=True))) > ENTRIES:
+        raise ValueError(f"only for matrices of at most {ENTRIES:,} entries, not {total:,}")
+
+    def blockwise(M: Any, v: Any) -> list[Any]:
+        width = len(M[0])
+        return [entry for i in range(0, len(v), width) for entry in q.apply(M, v[i : i + width])]
+
+    gammas = [x["code"]]
+    for A in reversed(blocks[1:]):
+        gammas.insert(0, blockwise(A, gammas[0]))
+    windows = [[int(n) for n in w] for w in x["windows"]]
+    stripes = [_windows(len(g), w[1], 2 * w[2] - 1) for g, w in zip(gammas, windows, strict=True)]
+    patches = [_windows(len(g), w[0], w[2]) for g, w in zip(gammas[:-1], windows[1:], strict=True)]
+    seen = [*patches, [range(len(gammas[-1]))]]
+
+    def longest(v: Any, places: Any) -> Any:
+        return as_ball(max(q.dot(part, part) for part in ([v[int(j)] for j in s] for s in places))).sqrt()
+
+    rows: dict[str, list[Any]] = {}
+    at, before = q.plus(blockwise(blocks[0], gammas[0]), x["E"]), as_ball(x["radius"])
+    for i, (A, gamma) in enumerate(zip(blocks, gammas, strict=True)):
+        beta = x["thresholds"][i]
+        z = blockwise(q.transpose(A), at)
+        at = [u if abs(u) > beta else 0 * u for u in z]
+        found = {
+            "k": max(sum(gamma[int(j)] != 0 for j in s) for s in stripes[i]),
+            "patch": max(sum(gamma[int(j)] != 0 for j in s) for s in seen[i]),
+            "mu": x["mu"][i],
+            "smallest": min(abs(g) for g in gamma if g),
+            "largest": max(map(abs, gamma)),
+            "threshold": beta,
+            "before": before,
+            "error": longest(q.plus(at, gamma, -1), seen[i]),
+            "wrong": sum((u != 0) != (g != 0) for u, g in zip(at, gamma, strict=True)),
+            "reach": max((abs(u) for u, g in zip(z, gamma, strict=True) if not g), default=0),
+            "least": min(abs(u) for u, g in zip(z, gamma, strict=True) if g),
+        }
+        before = error.ball(found)
+        for name, value in found.items():
+            rows.setdefault(name, []).append(value)
+    levels = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+    ends = [(LOW.ball(level), HIGH.ball(level), level) for level in levels]
+    defects = [abs(q.dot(c, c) - 1) - 16 * len(c) * Fraction(2) ** -52 for A in blocks for c in q.transpose(A)]
+
+    def tau(level: dict[str, Any]) -> Any:
+        return as_ball(level["threshold"])
+
+    margins = {
+        UNIT: [-max(defects)],
+        NOISE: [as_ball(x["radius"]) - longest(x["E"], _windows(len(x["E"]), windows[0][0], windows[0][2]))],
+        CONDITION: [high - low for low, high, _ in ends],
+        EVEN: [high - low + as_ball(level["largest"] - level["smallest"]) for low, high, level in ends],
+        THRESHOLDS: [gap for low, high, level in ends for gap in (tau(level) - low, high - tau(level))],
+    }
+    return {name: 1 if all(gap >= 0 for gap in gaps) else -1 for name, gaps in margins.items()}, rows
 
 
 def _windows(size: int, channels: int, length: int) -> list[Any]:

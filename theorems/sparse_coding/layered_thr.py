@@ -97,8 +97,10 @@ FAMILIES = {
     "one layer, aligned noise": Family("identity and Hadamard, k = 1 or 2", ONE, "aligned"),
     "simplex, no noise": Family("one layer whose coherence terms attain the bounds", None, "none", NEAR),
     "simplex, contrast": Family("one layer of unequal magnitudes, for the contrast in (a)", None, "none", 0.1),
-    "thresholds outside": Family("two layers, thresholds outside their intervals", HARD.two, "random", inside=False),
-    "too much noise": Family("two layers, noise of three times its bound", HARD.two, "both", size=3),
+    "thresholds outside": Family(
+        "three layers, thresholds outside their intervals", HARD.three, "random", inside=False
+    ),
+    "too much noise": Family("three layers, noise of three times its bound", HARD.three, "both", size=3),
 }
 
 
@@ -146,6 +148,11 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     return {**found, "soft_error": instances.by_hand(x, HARD.error, soft)["error"]}
 
 
+def exact(p: Params, x: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same without rounding, for instances of small matrices and hard thresholds."""
+    return instances.exactly(x, HARD.error)
+
+
 def repair(p: Params, x: Any) -> dict[str, Any]:
     """Noise and thresholds back into their bounds."""
     return instances.repair(p, x, HARD.error)
@@ -169,6 +176,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    exact=exact,
     repair=repair,
     advise=advise,
     maps=maps,
