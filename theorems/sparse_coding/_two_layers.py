@@ -135,7 +135,7 @@ def _at_the_kink(draw: Any) -> dict[str, Any]:
     """D1 = I, D2 a column of three ones: at the start a = mu G, u = 0 and grad f = G + lambda_1, entry by entry."""
     xp = draw.xp
     lam1 = draw.log_uniform(low=0.03, high=0.3)
-    G, mu = draw.uniform(low=1.0, high=2.0), draw.uniform(low=0.1, high=1.0)
+    G, mu = draw.uniform(low=1.0, high=2.0), draw.uniform(low=0.1, high=1.0) + 3 * draw.coin()
     three = draw.full(1.0, 3)
     # Every entry of y is c, and the minimiser solves a problem of one number.
     c, reach = mu * G - G - lam1, lam1 + 0.1 / 3
