@@ -1,4 +1,5 @@
 import importlib
+import importlib.util
 import json
 import math
 import os
@@ -326,8 +327,14 @@ def test_an_executor_that_does_not_exist_is_refused(executor, here):
 
 def test_doctor(tmp_path):
     done = verify("doctor", cwd=tmp_path, code=0)
-    for part in ("Python", "numpy", "solvers", "CLARABEL", "BLAS", "CuPy", "free disk", "backend=numpy  works"):
-        assert part in done.stdout
+    found = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    for name in ("Python", "cores", "memory", "numpy", "joblib", "solvers", "BLAS", "driver", "CuPy", "free"):
+        assert found[name]
+    assert "CLARABEL" in found["solvers"]
+    assert found["backend=numpy"].startswith("works: a 384x384 product at ")
+    assert found["executor=processes"].startswith("works: a worker answered after ")
+    installed = importlib.util.find_spec("distributed") is not None
+    assert found["executor=dask"].startswith("can be had" if installed else "needs the package")
     assert not (tmp_path / "reports").exists()
 
 

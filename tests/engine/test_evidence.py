@@ -5,6 +5,7 @@ import json
 import math
 import random
 from dataclasses import asdict
+from fractions import Fraction
 from functools import reduce
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from verify.core.arrays import Backend
 from verify.engine import trial
-from verify.engine.evidence import BINS, EXTREMES, SUMS, Evidence, Extreme, Sums, Tally, bin_of, keep_worst
+from verify.engine.evidence import BINS, EXTREMES, Evidence, Extreme, Sums, Tally, bin_of, exact_sum, keep_worst
 
 from . import toys
 
@@ -35,26 +36,10 @@ def merged(parts):
 
 
 def comparable(evidence):
-    """Everything but the time and the sums, and the sums."""
+    """Everything but the time."""
     data = evidence.to_json()
     del data["seconds"]
-    sums = {}
-    for claim, families in data["tallies"].items():
-        for family, tally in families.items():
-            for name in SUMS:
-                sums[claim, family, name] = tally.pop(name)
-    return data, sums
-
-
-def assert_same(one, other):
-    (plain, sums), (wanted, wanted_sums) = comparable(one), comparable(other)
-    assert plain == wanted
-    assert sums.keys() == wanted_sums.keys()
-    for key, value in sums.items():
-        assert value["n"] == wanted_sums[key]["n"]
-        scale = math.sqrt(value["n"] * wanted_sums[key]["square"])  # bounds the sum of magnitudes
-        assert value["total"] == pytest.approx(wanted_sums[key]["total"], rel=1e-12, abs=1e-12 * scale)
-        assert value["square"] == pytest.approx(wanted_sums[key]["square"], rel=1e-12, abs=0)
+    return data
 
 
 WHOLE = merged([batch(0, SIZE), batch(0, SIZE, "hard")])
@@ -71,7 +56,7 @@ def test_any_split_in_any_order_and_any_grouping(cuts, order, tree):
         right = parts.pop(choose.randrange(len(parts)))
         left.merge(right)
         parts.append(left)
-    assert_same(parts[0], WHOLE)
+    assert comparable(parts[0]) == comparable(WHOLE)  # every bit, of the sums too
 
 
 def test_the_whole_says_what_was_drawn():
@@ -158,7 +143,7 @@ def test_the_plainest_violation_survives():
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40), st.integers(0, 40))
 def test_moments(values, cut):
-    parts = [Sums(len(v), math.fsum(v), math.fsum(x * x for x in v)) for v in (values[:cut], values[cut:])]
+    parts = [Sums.of(v, [x * x for x in v]) for v in (values[:cut], values[cut:])]
 
     def add(a, b):
         a.add(b)
@@ -172,6 +157,26 @@ def test_moments(values, cut):
     assert total.mean == pytest.approx(mean, rel=1e-12, abs=1e-12 * math.sqrt(scale))
     assert total.variance == pytest.approx(variance, rel=1e-9, abs=1e-12 * scale)
     assert total.variance >= 0
+
+
+@given(st.lists(st.floats(-1e300, 1e300), max_size=12), st.integers(0, 2**32))
+def test_sums_are_exact(values, order):
+    """In rational arithmetic; and the same list in whatever order and however they are grouped."""
+    found = exact_sum(values)
+    exact = sum(map(Fraction, values), Fraction(0))
+    assert sum(map(Fraction, found)) == exact
+    assert found[0] == float(exact)
+    assert all(abs(b) < abs(a) for a, b in pairwise(found))
+    shuffled = random.Random(order).sample(values, len(values))
+    cut = order % (len(values) + 1)
+    assert exact_sum([*exact_sum(shuffled[:cut]), *exact_sum(shuffled[cut:])]) == found
+
+
+def test_a_sum_that_is_not_finite_stands_alone():
+    assert exact_sum([]) == [0.0]
+    assert exact_sum([1e308, 1e308, -1.0]) == [math.inf]
+    assert exact_sum([math.inf, 1.0]) == [math.inf]
+    assert math.isnan(exact_sum([math.nan, 1.0])[0])
 
 
 def test_moments_of_too_few():

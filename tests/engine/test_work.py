@@ -50,14 +50,9 @@ def batch(theorem, stop=64, **more):
 
 
 def same(found, told):
-    """Everything is equal, but sums may round in another order."""
+    """Every bit is the same, of the sums too; wall times are not."""
+    assert found.tallies == told.tallies
     assert found.figures == told.figures
-    for claim, families in told.tallies.items():
-        for family, tally in families.items():
-            other = found.tallies[claim][family]
-            for name in COUNTS:
-                assert getattr(other, name) == getattr(tally, name), (claim, family, name)
-            assert other.measured.total == pytest.approx(tally.measured.total, rel=1e-14)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ family) of one theorem at one point, and the data of its figures. Everything is 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -33,18 +33,47 @@ class Extreme:
         return -self.minus_instance
 
 
+def exact_sum(terms: Iterable[float]) -> list[float]:
+    """The sum without any rounding: the float nearest to it, the float nearest to what that leaves, and so on. It is
+    the same list for any terms of the same sum. A sum that is no finite float stands alone."""
+    terms = list(terms)
+    parts: list[float] = []
+    while True:
+        try:
+            nearest = math.fsum(terms)
+        except OverflowError:
+            return [float(sum(terms))]
+        if not math.isfinite(nearest) or not parts or nearest:
+            parts.append(nearest)
+        if not nearest or not math.isfinite(nearest):
+            return parts
+        terms.append(-nearest)
+
+
 @dataclass
 class Sums:
-    """Moments of a number: count, sum, sum of squares."""
+    """Moments of a number: count, sum, sum of squares. The two sums are rounded once, whatever they are merged from:
+    ``total_rest`` and ``square_rest`` hold what they leave."""
 
     n: int = 0
     total: float = 0.0
     square: float = 0.0
+    total_rest: list[float] = field(default_factory=list)
+    square_rest: list[float] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, numbers: Sequence[float], squares: Sequence[float]) -> Sums:
+        """The moments of ``numbers``, whose squares are ``squares``."""
+        total, *total_rest = exact_sum(numbers)
+        square, *square_rest = exact_sum(squares)
+        return cls(len(numbers), total, square, total_rest, square_rest)
 
     def add(self, other: Sums) -> None:
         self.n += other.n
-        self.total += other.total
-        self.square += other.square
+        terms = self.total, *self.total_rest, other.total, *other.total_rest
+        self.total, *self.total_rest = exact_sum(terms)
+        terms = self.square, *self.square_rest, other.square, *other.square_rest
+        self.square, *self.square_rest = exact_sum(terms)
 
     @property
     def mean(self) -> float:

@@ -24,6 +24,8 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 WORTH = 3.0  # seconds that worker processes must save: twice what it takes to start them
@@ -132,8 +134,8 @@ class Dask(Serial):
             import dask
             import distributed
         except ImportError:
-            install = f"{sys.executable} -m pip install 'distributed>=2026.1'"
-            raise ExecutorError(f"executor=dask:{where} needs the package distributed: {install}") from None
+            missing = f"needs the package distributed: {install('distributed>=2026.1')}"
+            raise ExecutorError(f"executor=dask:{where} {missing}") from None
         self._cluster = None
         address: Any = where
         if where.partition(":")[0] == "local":
@@ -225,6 +227,12 @@ class Dask(Serial):
         with suppress(Exception):
             if self._cluster is not None:
                 self._cluster.close(timeout=20)
+
+
+def install(package: str) -> str:
+    """How to install a package beside this one; an environment made by `make` has no pip of its own."""
+    head = f"{sys.executable} -m pip" if find_spec("pip") else f"{Path(sys.executable).with_name('uv')} pip"
+    return f"{head} install '{package}'"
 
 
 def cores() -> int:

@@ -8,7 +8,6 @@ side exceeds the upper end of the bound. Anything else, NaN and infinity include
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -234,7 +233,7 @@ def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally
 
 
 def _sums(x: Any) -> Sums:
-    return Sums(len(x), math.fsum(x), math.fsum(x * x))
+    return Sums.of(x, x * x)
 
 
 def run_batch(
