@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 FENCE = re.compile(r"^(`{3,})(\w+)(?: (\w+)=(\S+))?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
-PROGRESS = re.compile(r"\S.*: [\d,]+( of [\d,]+)? instances, .*/s")  # printed on a slow machine only
+PROGRESS = re.compile(r"\S.*: [\d,]+( of [\d,]+)? instances, .*decided/s(, .*)?")  # printed on a slow machine only
 CLOSE = 0.02  # relative: an instance at the edge may fall on the other side where the last bits differ
 TINY = 1e-9  # what is only rounding
 

@@ -5,6 +5,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -233,7 +234,7 @@ def test_a_batch_that_kills_its_workers_is_undecided_and_named(tmp_path):
 def test_a_batch_that_hangs_is_undecided_and_named(tmp_path, capfd):
     """It hangs in C and holds the lock of the interpreter, so that nothing in its process can stop it."""
     result = left_out(toys.HANG, tmp_path, dataclasses.replace(TWO, limit=1.0), "not finished within 1 s")
-    assert "in hang" in result.evidence.failed[0][3]
+    assert re.fullmatch(r"not finished within 1 s, at toys.py:[0-9]+ in hang", result.evidence.failed[0][3])
     assert "limit=1s" in result.command
     assert "Traceback" not in capfd.readouterr().err
 

@@ -18,6 +18,7 @@ from verify.engine.ledger import Ledger, LedgerError
 
 from . import toys
 from .test_campaign import first_numbers, plain_evidence, recorded
+from .test_executors import gone
 
 ROOT = Path(__file__).resolve().parents[2]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
@@ -85,6 +86,9 @@ def killed_at_random(folder, seed, kills):
         count[victim] += 1
         if victim == "main":
             assert process.wait() == -signal.SIGKILL
+            until = time.monotonic() + 60
+            while not all(map(gone, there)) and time.monotonic() < until:  # they look for their parent now and then
+                time.sleep(0.01)
             # What was in the ledger when this run began was not done again.
             assert not done & set(solved()[before:])
     if process is not None and process.poll() is None:

@@ -120,6 +120,18 @@ def test_an_interrupted_run_is_not_as_expected(out):
     assert "interrupted" in head
 
 
+def test_what_could_not_be_computed_is_named(out):
+    result = fake.result(points=3)
+    why = "not finished within 2 s, at fake.py:7 in solve"
+    result.evidence.failed = [["noisy", 60 * i, 60 * i + 60, why] for i in range(12)]
+    written = write_page(PLAIN, [result], out).read_text(encoding="utf-8")
+    head = written[: written.index("## Statement")]
+    assert f"- undecided: noisy 0..59: {why}\n" in head
+    assert "noisy 540..599" in head
+    assert "noisy 600" not in head
+    assert "- undecided: and 2 more" in head
+
+
 def test_result_json_is_strict_and_one_object_for_one_point(out):
     def refuse(constant):
         raise AssertionError(constant)

@@ -19,6 +19,7 @@ import hashlib
 import math
 import os
 import platform
+import re
 import shlex
 import tempfile
 import time
@@ -232,15 +233,20 @@ class _Flight:
         """Its worker, or one beside it, died: whether it is tried again, by itself."""
         said = self.note.read_text() if self.note is not None and self.note.exists() else ""
         if said:
-            (thread,) = [thread for thread in said.split("hread 0x") if f'"{work.__file__}"' in thread] or [""]
-            frames = [line.strip()[5:] for line in thread.splitlines() if line.strip().startswith("File ")]
-            own = [frame for frame in frames if self.point.theorem.sample.__code__.co_filename in frame]
-            self.why = f"not finished within {limit:g} s" + "".join(f", in {frame}" for frame in (own or frames)[:1])
+            self.why = f"not finished within {limit:g} s{_place(said, self.point.theorem)}"
         self.deaths += self.alone
         if self.deaths >= DEATHS:
             self.why = f"its worker died {DEATHS} times"
         self.alone = True
         return not self.why
+
+
+def _place(said: str, theorem: Theorem) -> str:
+    """Where a worker was, of the tracebacks of its threads: the innermost line of the theorem, or else of all."""
+    (thread,) = [thread for thread in said.split("hread 0x") if f'"{work.__file__}"' in thread] or [""]
+    frames = re.findall(r'File "(.*)", line ([0-9]+) in (.*)', thread)
+    own = [frame for frame in frames if frame[0] == theorem.sample.__code__.co_filename]
+    return "".join(f", at {Path(file).name}:{line} in {name}" for file, line, name in (own or frames)[:1])
 
 
 class _Campaign:

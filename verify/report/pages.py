@@ -138,6 +138,10 @@ def _headline(results: Sequence[Result], labels: Sequence[str], numbers: Mapping
         at = f" at {label}" if label else ""
         if not result.finished:
             problems.append(f"the run{at} was interrupted; what it had finished is below")
+        for family, start, stop, why in result.evidence.failed[:PRINTED]:
+            problems.append(f"undecided{at}: {plain(family)} {start}..{stop - 1}: {plain(why)}")
+        if (more := len(result.evidence.failed) - PRINTED) > 0:
+            problems.append(f"undecided{at}: and {more:,} more")
         for c in result.claims:
             group = "holds" if c.expects == "holds" else "control" if c.origin == "control" else "refuted"
             groups[group][c.name] = groups[group].get(c.name, True) and c.as_expected
