@@ -263,3 +263,30 @@ def test_any_text_gives_points_or_a_usage_error(pairs):
 def test_what_is_written_is_what_is_read(ms, noises):
     given = {"m": ",".join(map(str, ms)), "noise": ",".join(map(repr, noises))}
     assert [(p.m, p.noise) for p in points(Params, given)] == [(m, n) for m in ms for n in noises]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("500M", 500 * 2**20), ("2G", 2**31), ("1.5GB", 3 * 2**29), ("0.25T", 2**38), ("1M", 2**20)]
+)
+def test_sizes(text, size):
+    assert run_options({"theorem": "toy", "memory": text}).memory == size
+
+
+@pytest.mark.parametrize("text", ["2", "G", "-1G", "0.1M", "2g", "1e3M", "infG"])
+def test_what_is_no_size(text):
+    with pytest.raises(UsageError, match="memory="):
+        run_options({"theorem": "toy", "memory": text})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["auto", "serial", "processes", "processes:4", "joblib:2", "dask:local", "dask:local:3", "dask:tcp://a.b:8786"],
+)
+def test_executors(name):
+    assert run_options({"theorem": "toy", "executor": name}).executor == name
+
+
+def test_a_limit_needs_a_process_to_end():
+    with pytest.raises(UsageError, match="a limit ends the process of a batch; take executor=processes or dask"):
+        run_options({"theorem": "toy", "executor": "serial", "limit": "5s"})
+    assert run_options({"theorem": "toy", "limit": "5s"}).limit == 5

@@ -243,7 +243,7 @@ def _read(
     else:
         found = attempt(catalogue.load, os.fspath(theorem))
     options = attempt(grammar.run_options, {"theorem": found.name if found else "unknown", **texts})
-    if options:
+    if options and not options.executor.startswith("dask"):  # there the workers need it, and this process does not
         attempt(backend, options.backend, options.dtype)
     points = found and attempt(grammar.points, found.parameters, texts, found.name)
     if points and len(points) > 1:

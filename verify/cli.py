@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 AS_EXPECTED, NOT_AS_EXPECTED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 MISTAKES_SHOWN = 20
-WORKERS = "take executor=processes or dask"
 PLAIN_EVERY = 5.0  # seconds between progress lines that are not drawn on a terminal
 
 HELP = """\
@@ -362,8 +361,6 @@ def _prepare(options: RunOptions, out: Path) -> None:
             backend(options.backend, options.dtype)
     except BackendUnavailable as error:
         mistakes.append(str(error))
-    if options.limit is not None and options.executor == "serial":
-        mistakes.append(f"limit={options.limit:g}s executor=serial: only a worker's batch can be ended; {WORKERS}")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):

@@ -19,7 +19,7 @@ from math import prod
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 if TYPE_CHECKING:
@@ -120,6 +120,12 @@ class RunOptions(BaseModel):
         "reports", min_length=1, description="directory of pages, witnesses and ledger"
     )
     format: Literal["table", "json", "junit"] = Field("table", description="form of the output")
+
+    @model_validator(mode="after")
+    def _can_be_ended(self) -> RunOptions:
+        if self.limit is not None and self.executor == "serial":
+            raise ValueError("a limit ends the process of a batch; take executor=processes or dask")
+        return self
 
 
 def split(tokens: Iterable[str]) -> tuple[dict[str, str], list[str]]:
