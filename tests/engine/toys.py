@@ -161,7 +161,7 @@ WIDE = toy("wide", (TRUE, FALSE), wide, reference=solve, instances=300, batch=64
 WIDE_ALONE = toy("wide_alone", (TRUE, FALSE), wide, instances=300, batch=64)
 EMPTY = toy("empty", (NEVER, TRUE), advise=advise, instances=100, batch=64)
 ROLL_CALL = toy("roll_call", EVERY, roll_call, reference=solve, instances=1200, batch=30)
-HANG = toy("hang", EVERY, hang, reference=solve, instances=120, batch=30)
+HANG = toy("hang", EVERY, hang, reference=solve, instances=90, batch=30)
 DEADLY = toy("deadly", EVERY, deadly, reference=solve, instances=300, batch=30)
 GREEDY = toy("greedy", EVERY, greedy, reference=solve, figures=FIGURES, instances=300, batch=64)
 HEAVY = toy("heavy", EVERY, heavy, reference=solve, instances=300, batch=150)
