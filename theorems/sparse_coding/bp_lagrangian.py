@@ -19,6 +19,8 @@ $`\xi>\varepsilon/(1-\kappa)`$ is enough.
 $`\|\hat\Gamma-\Gamma\|_\infty<7.5\,\varepsilon`$, hence $`\|\hat\Gamma-\Gamma\|_2<7.5\sqrt k\,\varepsilon`$, and
 entries above $`7.5\,\varepsilon`$ are found.
 
+At $`\xi=4\varepsilon`$ the support is right as long as $`\kappa<\frac35`$, that is $`\frac1\mu>\frac83k-1`$.
+
 *Proof.* Let $`x`$ minimise over the vectors supported in $`T`$, with subgradient $`z`$, $`|z|\le1`$, and
 $`G_T=D_T^TD_T`$. Then $`x-\Gamma_T=G_T^{-1}(D_T^TE-\xi z)`$, and $`\|G_T^{-1}\|_{\infty\to\infty}\le1/(1-(k-1)\mu)`$ by
 the Neumann series: the bound. For $`j\notin T`$,
@@ -66,7 +68,7 @@ from theorems.bibliography import ELAD2018, OURS, PAPYAN2017CNN, TROPP2006
 from theorems.sparse_coding import _instances as instances
 from verify import Claim, Enclosure, Every, Figure, Formula, Source, Theorem, control
 from verify.core.arrays import eps, matvec, namespace, norm2, norm_inf, rmatvec, spectral_norm, to_numpy
-from verify.kit import lagrangian, shrinkage
+from verify.kit import dictionaries, lagrangian, shrinkage
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
 SPARSE, SPARSER, UNIT = "k < (1 + 1/mu)/2", "k < (1 + 1/mu)/3", "unit columns"
@@ -78,6 +80,7 @@ ENTRIES = Formula("(epsilon + xi) / (1 - (k - 1)*mu)")
 SLACK = 1e-9  # by which a hypothesis is met where the bound is attained: far above the rounding
 
 RANDOM, VICTIM, WEAK = "random noise", "victim", "weight epsilon"
+PHASE = (16, 32, 64, 128, 256)
 FAMILIES = {
     **{
         f"{name}, {RANDOM}": f"{name}, noise in a random direction with |d_j^T E| <= epsilon"
@@ -88,6 +91,10 @@ FAMILIES = {
         for name in instances.STANDARD
     },
     **{f"{name}, {WEAK}": f"{name}, the same with xi = epsilon" for name in ("identity and Hadamard", "conference")},
+    **{
+        f"phase, {n}": f"[I H/sqrt n], n = {n}, random supports of all sizes up to 1.5/mu, xi = 4 epsilon"
+        for n in PHASE
+    },
     "simplex, error attained": "equal signs and noise against them: the largest error",
     "simplex, reach attained": "an atom off the support at the edge of being chosen",
 }
@@ -100,6 +107,8 @@ class Params(instances.SolverParams):
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """D (1, n, m); mu (1,); alpha (B, m) = Gamma; v (B, n) = E; radius (B,) = epsilon; xi (B,)."""
     xp = draw.xp
+    if family.startswith("phase"):
+        return _phase(draw, int(family.split()[-1]))
     D, mu = instances.dictionary(draw, p, family)
     n, m = D.shape[-2:]
     k = xp.where(draw.coin() > 0, instances.sparsity(draw, p, mu, HALF), instances.sparsity(draw, p, mu, THIRD))
@@ -125,6 +134,17 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
         least = 2 * (1 + factor) * radius / (1 - (xp.astype(k, D.dtype) - 1) * mu)
         alpha = signs * (xp.abs(alpha) + least[:, None])
     return {"D": D, "mu": mu, "alpha": alpha, "v": v, "radius": radius, "xi": factor * radius}
+
+
+def _phase(draw: Any, n: int) -> dict[str, Any]:
+    """Supports beyond the theorem, with entries that are large against noise and weight."""
+    made = dictionaries.identity_hadamard(n)
+    D, mu = draw.backend.asarray(made.D)[None, ...], draw.backend.asarray([made.mu])
+    alpha = instances.sparse_vector(draw, made.m, draw.integers(1, 2 + round(1.5 / made.mu)))
+    radius = draw.log_uniform(low=0.001, high=0.01)
+    v = draw.sphere(n)
+    v = v * (radius / (norm_inf(rmatvec(D, v)) * (1 + SLACK)))[:, None]
+    return {"D": D, "mu": mu, "alpha": alpha, "v": v, "radius": radius, "xi": 4 * radius}
 
 
 def _kappa(k: Any, mu: Any) -> Any:
@@ -188,7 +208,13 @@ def _measure(x: Any, a: Any, error: Any, reach: Enclosure, u: Any, gap: Any) -> 
     rounding = 8 * eps(a) * norm_inf(x["alpha"])
     zero = xp.zeros_like(a)
     gone = xp.where(xp.abs(a) <= error[:, None], xp.abs(x["alpha"]), zero)
+    wrong, right = reach.lower > x["xi"], reach.upper < x["xi"]
+    inverse = 1 / x["mu"] + 0 * k
+    known = xp.where(wrong, inverse, xp.where(right, 0 * k, xp.full_like(k, xp.nan)))
     return {
+        "failing": known,
+        "succeeds": xp.where(right, 1 + 0 * k, known * 0),
+        "inverse": inverse,
         "reach": reach,
         "entry": Enclosure.around(norm_inf(h), error + rounding),
         "error": Enclosure.around(norm2(h), xp.sqrt(k) * (error + rounding)),
@@ -244,7 +270,7 @@ THEOREM = Theorem(
     advise=advise,
     fixed=("radius", "xi"),
     families=FAMILIES,
-    shares={name: 0.25 for name in FAMILIES if name.startswith("affine")},
+    shares={name: 0.25 for name in FAMILIES if name.startswith(("affine", "phase"))},
     instances=8000,
     batch=512,
     claims=(
@@ -262,6 +288,7 @@ THEOREM = Theorem(
         Claim("entries at xi = 4 epsilon", Every(), "entry", Formula("7.5 * epsilon"), COROLLARY),
         Claim("length of the error at xi = 4 epsilon", Every(), "error", Formula("7.5 * sqrt(k) * epsilon"), COROLLARY),
         Claim("large entries are found", Every(), "lost", Formula("7.5 * epsilon"), COROLLARY),
+        Claim("failures at xi = 4 epsilon", Every(), "failing", Formula("8 * k / 3 - 1"), (UNIT, NOISE, FOUR)),
         Claim("the full solver agrees", Every(), "dispute", Formula("0"), (SPARSE, UNIT, NOISE, LARGE)),
         control(
             "xi = epsilon is enough",
@@ -317,6 +344,9 @@ THEOREM = Theorem(
         ),
         "entry": (r"\lVert\hat\Gamma-\Gamma\rVert_\infty", "largest error of an entry"),
         "error": (r"\lVert\hat\Gamma-\Gamma\rVert_2", "length of the error"),
+        "failing": (r"\frac1\mu[\text{an atom off the support}]", "1/mu where the pursuit fails, 0 where it succeeds"),
+        "succeeds": ("s", "success of the pursuit"),
+        "inverse": (r"\frac1\mu", "inverse of the coherence"),
         "lost": (r"\max_{\hat\Gamma_j=0}|\Gamma_j|", "largest entry that was not found"),
         "dispute": (
             r"(\frac12\lVert D(u-\hat\Gamma)\rVert^2+\theta\lVert u_{T^c}\rVert_1-g)_+",
@@ -335,6 +365,17 @@ THEOREM = Theorem(
             "The reach of an atom off the support against its bound: random noise stays below, the simplex attains it.",
             x="bound on the reach",
             y="measured reach",
+        ),
+        Figure(
+            "phase",
+            "heat",
+            ("failures at xi = 4 epsilon",),
+            "Success of the pursuit over (k, 1/mu): guaranteed above the curve, and on random supports far below it.",
+            x="non-zeros k",
+            y="1/mu",
+            against="k",
+            across="inverse",
+            colour="succeeds",
         ),
         Figure(
             "error",
