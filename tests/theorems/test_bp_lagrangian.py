@@ -10,6 +10,8 @@ from judge import draw, judge
 
 from theorems.sparse_coding import bp_lagrangian
 from theorems.sparse_coding.bp_lagrangian import FAMILIES, FOUR, LARGE, LENGTH, NOISE, SPARSE, SPARSER, THEOREM
+from verify.core.arrays import backend
+from verify.engine import trial
 from verify.kit import dictionaries
 
 REACH, ENTRIES, RIGHT = "reach, noise bounded at the atoms", "entries", "no wrong atom"
@@ -90,3 +92,10 @@ def test_a_wrong_minimiser_is_disputed():
     full = bp_lagrangian.shrinkage.lasso(x["D"], y, x["xi"], np.full(16, 2 + 1e-9))
     wrong = bp_lagrangian._measure(x, found.x * 1.001, found.error, found.reach, full.z, full.gap)
     assert (wrong["dispute"][(found.x != 0).any(axis=1)] > 0).all()
+
+
+def test_the_phase_diagram_shows_its_own_families_alone():
+    host = backend("numpy")
+    seen = {f: trial.run_batch(THEOREM, THEOREM.parameters(), f, 0, 8, 0, host).figures for f in FAMILIES}
+    assert {f for f in FAMILIES if "phase" in seen[f]} == {f for f in FAMILIES if f.startswith("phase")}
+    assert all("reach" in figures for figures in seen.values())

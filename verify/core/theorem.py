@@ -204,6 +204,7 @@ class Figure:
     ``ladder``: means of measured and bound of ``claims`` against the quantity ``against``, log-log, with fitted slopes.
     ``heat``: the mean of ``colour`` (a quantity; by default what the one claim measures) over cells (``against``,
     ``across``), the claim's bound drawn as a curve of ``across`` over ``against``.
+    With ``family`` the other kinds show the families whose names begin with it.
     ``map``: coloured polygons of the plane, a panel for each record that ``maps`` of the theorem gives for it.
     """
 

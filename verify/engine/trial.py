@@ -292,8 +292,10 @@ def _figures(
                 if figure.family not in (None, family)
                 else _curves(figure.claims, theorem, p, start, decided, quantities)
             )
-        else:
+        elif family.startswith(figure.family or ""):
             data = _rows(figure, start, decided, values_of(p, quantities))
+        else:
+            continue
         if data:
             found[figure.name] = {family: data}
     return found
