@@ -241,20 +241,20 @@ FEW = Claim("false for two", Every(), "length", Formula("(sqrt(n) - 1e-3 / n**9)
 
 
 def test_other_points_are_small_admitted_different_and_by_the_seed():
-    found = search.points(sizes(FEW), Sizes(), "claim", 0, 12)
+    found = search.points(sizes(FEW), Sizes(), 0, 12)
     assert len(found) == len({repr(q) for q in found}) == 12
-    assert found == search.points(sizes(FEW), Sizes(), "claim", 0, 12)
-    assert found != search.points(sizes(FEW), Sizes(), "claim", 1, 12)
+    assert found == search.points(sizes(FEW), Sizes(), 0, 12)
+    assert found != search.points(sizes(FEW), Sizes(), 1, 12)
     assert found[0] == Sizes(n=2)
     assert all(2 <= q.n <= 8 and q.n != 5 and 0.05 <= q.noise <= 1 for q in found)
     assert all(Sizes(n=q.n, noise=q.noise) == q != Sizes() for q in found)
     assert {q.n for q in found} >= {2, 3, 4}
     assert any(q.n == 8 for q in found)
     assert any(q.noise == 0.5 for q in found[1:])
-    left = search.points(sizes(FEW, fixed=("noise",)), Sizes(), "claim", 0, 12)
+    left = search.points(sizes(FEW, fixed=("noise",)), Sizes(), 0, 12)
     assert {q.n for q in left} == {2, 3, 4, 6, 7}
-    assert search.points(sizes(FEW, fixed=("noise", "n")), Sizes(), "claim", 0, 12) == []
-    assert search.points(sizes(FEW, fixed=("noise",)), Sizes(n=2), "claim", 0, 12) == []
+    assert search.points(sizes(FEW, fixed=("noise", "n")), Sizes(), 0, 12) == []
+    assert search.points(sizes(FEW, fixed=("noise",)), Sizes(n=2), 0, 12) == []
 
 
 def test_a_claim_that_fails_at_another_point_is_refuted_there(tmp_path):

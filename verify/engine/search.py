@@ -80,28 +80,36 @@ def worst(
     every run that has the time for it.
     """
     claims = [c for c in theorem.claims if c.expects == "holds" and c.is_refuted_by_one]
+    if not claims:
+        return []
     deadline, found = time.monotonic() + seconds, []
+    starts = _starts(theorem, p, chosen, seed, climbs, deadline - 0.75 * seconds)
     for number, claim in enumerate(claims):
         share = max(0.0, deadline - time.monotonic()) / (len(claims) - number)
-        found.append(_worst_of(theorem, p, claim, chosen, share, seed, climbs))
+        found.append(_worst_of(theorem, claim, starts, chosen, share, seed))
     return found
 
 
-def _worst_of(
-    theorem: Theorem, p: Parameters, claim: Claim, chosen: Backend, seconds: float, seed: int, climbs: int
-) -> Search:
-    began = time.monotonic()
+def _starts(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, climbs: int, until: float) -> list[_Start]:
+    """Where the climbs of every claim start: the families at ``p``, then, until the time is up, other points."""
     members = _members(theorem, p, chosen)
-    pool = [_Climb(theorem, p, claim, family, chosen, seed, members) for family in theorem.families]
-    others, families = points(theorem, p, claim.name, seed, climbs), list(theorem.families)
+    starts = [_start(theorem, p, family, chosen, seed, members) for family in theorem.families]
+    others, families = points(theorem, p, seed, climbs), list(theorem.families)
     # Every point with a family of its own, then with the next one.
     pairs = sorted(product(range(len(others)), range(len(families))), key=lambda ij: (sum(ij) % len(families), ij))
     for i, j in pairs[:climbs]:
-        if time.monotonic() - began > seconds / 4:
+        if time.monotonic() > until:
             break
         with suppress(Exception):  # a sampler may refuse sizes that do not go together
-            pool.append(_Climb(theorem, others[i], claim, families[j], chosen, seed, members))
+            starts.append(_start(theorem, others[i], families[j], chosen, seed, members))
+    return starts
 
+
+def _worst_of(
+    theorem: Theorem, claim: Claim, starts: list[_Start], chosen: Backend, seconds: float, seed: int
+) -> Search:
+    began = time.monotonic()
+    pool = [_Climb(theorem, claim, start, chosen, seed) for start in starts]
     racing, rung = pool, 0
     while len(racing) > 1:
         until = time.monotonic() + max(0.0, began + seconds / 2 - time.monotonic()) / (len(racing).bit_length() - 1)
@@ -128,8 +136,8 @@ def _members(theorem: Theorem, p: Parameters, chosen: Backend) -> int:
     return min(MEMBERS, max(FEWEST, ENTRIES // sum(math.prod(a.shape) for a in one.values())))
 
 
-def points(theorem: Theorem, p: Parameters, claim: str, seed: int, count: int) -> list[Parameters]:
-    """At most so many other points at which a claim may be worse, by the seed.
+def points(theorem: Theorem, p: Parameters, seed: int, count: int) -> list[Parameters]:
+    """At most so many other points at which claims may be worse, by the seed.
 
     A whole number goes from the smallest that is allowed to that of ``p``, so that no instance costs more than those of
     ``p``; any other number goes to a tenth of its own and ten times it, within its range. Both are drawn uniformly in
@@ -140,7 +148,7 @@ def points(theorem: Theorem, p: Parameters, claim: str, seed: int, count: int) -
     if not ranges:
         return []
     tries: list[dict[str, float]] = [{name: low for name, (low, _) in ranges.items() if isinstance(low, int)}]
-    draw = Draw(Backend("numpy"), seed, tag(theorem.name, claim, "points"), 0, TRIES * count)
+    draw = Draw(Backend("numpy"), seed, tag(theorem.name, "points"), 0, TRIES * count)
     for number, row in enumerate(draw.uniform(len(ranges)).tolist()):
         drawn = {name: _between(low, high, u) for u, (name, (low, high)) in zip(row, ranges.items(), strict=True)}
         one = list(ranges)[number // 2 % len(ranges)]
@@ -193,36 +201,47 @@ def search(
     generations: float = math.inf,
 ) -> Search:
     """Climbs for at most so many seconds and generations, from the first instances of the family's stream."""
-    climb = _Climb(theorem, p, claim, family, chosen, seed, members)
+    climb = _Climb(theorem, claim, _start(theorem, p, family, chosen, seed, members), chosen, seed)
     climb.go(seconds, generations)
     return climb.found
 
 
-class _Climb:
-    """The population of one family at one point: it can go on where it stopped."""
+@dataclass(frozen=True)
+class _Start:
+    """The first instances of a family at a point, and what is computed of them: the same for every claim."""
 
-    def __init__(
-        self,
-        theorem: Theorem,
-        p: Parameters,
-        claim: Claim,
-        family: str,
-        chosen: Backend,
-        seed: int,
-        members: int,
-    ):
+    p: Parameters
+    family: str
+    x: dict[str, Any]
+    margins: Mapping[str, Any]
+    quantities: Mapping[str, Any]
+
+
+def _start(theorem: Theorem, p: Parameters, family: str, chosen: Backend, seed: int, members: int) -> _Start:
+    import numpy as np
+
+    x = theorem.sample(trial.draw_for(theorem, p, family, 0, members, seed, chosen), p, family)
+    with np.errstate(all="ignore"):
+        return _Start(p, family, x, theorem.hypotheses(p, x), theorem.solve(p, x))
+
+
+class _Climb:
+    """The population of one family at one point, climbing for one claim: it can go on where it stopped."""
+
+    def __init__(self, theorem: Theorem, claim: Claim, start: _Start, chosen: Backend, seed: int):
         import numpy as np
 
-        self.theorem, self.p, self.claim, self.chosen, self.members = theorem, p, claim, chosen, members
-        self.x = x = theorem.sample(trial.draw_for(theorem, p, family, 0, members, seed, chosen), p, family)
-        self.value, self.violated = _objective(theorem, p, claim, x, _margins(theorem, p, x))
-        self.found = Search(claim.name, family, p, evaluations=members)
+        self.theorem, self.p, self.claim, self.chosen = theorem, start.p, claim, chosen
+        self.x = x = start.x
+        self.members = members = max(a.shape[0] for a in x.values())
+        self.value, self.violated = _ratios(claim, start.p, start.margins, start.quantities)
+        self.found = Search(claim.name, start.family, start.p, evaluations=members)
         self.found.sampled = _keep_best(self.found, x, self.value, self.violated)
         self.movable = [name for name, a in x.items() if name not in theorem.fixed and _is_movable(a, members)]
         self.limits = {name: FAR * _largest(x[name]) for name in self.movable}
         self.moves: tuple[Move | GenericMove, ...] = (*theorem.moves, *GENERIC)
         self.steps = np.full((len(self.moves), members), FIRST_STEP)
-        self.seed, self.stream = seed, tag(theorem.name, claim.name, family, "search")
+        self.seed, self.stream = seed, tag(theorem.name, claim.name, start.family, "search")
         self.generation = self.last = 0
 
     def rank(self) -> float:
@@ -248,11 +267,11 @@ class _Climb:
         with np.errstate(all="ignore"):
             y = _moved(self.moves[number], draw, x, self.movable, step, self.generation)
             y = self.theorem.repair(self.p, y) if self.theorem.repair else y
-        # What misses a hypothesis is not solved: solvers may refuse it.
-        margins = _margins(self.theorem, self.p, y)
+            margins = self.theorem.hypotheses(self.p, y)
         kept = _eligible(self.claim, margins, members) & _within(y, self.limits)
-        y = _choose(self.chosen.asarray(kept), y, x)
-        tried, wrong = _objective(self.theorem, self.p, self.claim, y, margins)
+        y = _choose(self.chosen.asarray(kept), y, x)  # what misses a hypothesis is not solved: solvers may refuse it
+        with np.errstate(all="ignore"):
+            tried, wrong = _ratios(self.claim, self.p, margins, self.theorem.solve(self.p, y))
         better, grown = kept & (tried >= self.value), kept & (tried > self.value)
         factor = np.where(grown, GROWTH, DECAY)
         self.steps[number] = np.clip(self.steps[number] * factor, SMALLEST_STEP, LARGEST_STEP)
@@ -272,13 +291,6 @@ class _Climb:
 def _tight(claim: Claim, ratio: float) -> bool:
     """A bound attained to rounding: nothing is left to climb."""
     return not claim.is_equality and abs(ratio - 1) < 1e-12
-
-
-def _margins(theorem: Theorem, p: Parameters, x: Mapping[str, Any]) -> dict[str, Any]:
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        return theorem.hypotheses(p, x)
 
 
 def _eligible(claim: Claim, margins: Mapping[str, Any], size: int) -> Any:
@@ -302,14 +314,12 @@ def _within(x: Mapping[str, Any], limits: Mapping[str, float]) -> Any:
     return np.logical_and.reduce(inside)
 
 
-def _objective(
-    theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any], margins: Mapping[str, Any]
-) -> tuple[Any, Any]:
+def _ratios(claim: Claim, p: Parameters, margins: Mapping[str, Any], quantities: Mapping[str, Any]) -> tuple[Any, Any]:
     """The ratio of each instance that is eligible and decided, -inf elsewhere; and which are violated: NumPy (B,)."""
     import numpy as np
 
     with np.errstate(all="ignore"):
-        out = trial.outcomes(claim, p, margins, theorem.solve(p, x))
+        out = trial.outcomes(claim, p, margins, quantities)
     counts = (out.missed < 0) & (out.holds | out.violated) & np.isfinite(out.ratio)
     return np.where(counts, out.ratio, -np.inf), counts & out.violated
 
