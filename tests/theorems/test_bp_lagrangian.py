@@ -98,4 +98,4 @@ def test_the_phase_diagram_shows_its_own_families_alone():
     host = backend("numpy")
     seen = {f: trial.run_batch(THEOREM, THEOREM.parameters(), f, 0, 8, 0, host).figures for f in FAMILIES}
     assert {f for f in FAMILIES if "phase" in seen[f]} == {f for f in FAMILIES if f.startswith("phase")}
-    assert all("reach" in figures for figures in seen.values())
+    assert "reach" in seen["simplex, victim"]
