@@ -448,7 +448,9 @@ def _others(x: Any, met: bool) -> dict[str, Any]:
             **dict.fromkeys(("tail", "level", "largest"), nothing),
         }
     like = x["weights"][:, 0]
-    return dict.fromkeys(("error", "errors", "unseen", "pairs_grid"), namespace(like).full_like(like, float("nan")))
+    return dict.fromkeys(
+        ("error", "errors", "unseen", "pairs_grid", "load"), namespace(like).full_like(like, float("nan"))
+    )
 
 
 # ------------------------------------------------------------------------------------------------- draws
@@ -539,6 +541,7 @@ def _far_quantities(x: Any, missed: Any) -> dict[str, Any]:
         "balls": balls,
         "pairs": 2 * balls,
         "pairs_grid": xp.stack([2 * balls] * len(GRID), axis=-1),
+        "load": 2 * x["far"] / xp.astype(x["size"], missed.dtype),
         "error": missed,
         "errors": each,
         "unseen": each,
@@ -576,6 +579,7 @@ def _drawn(x: Any, error: Enclosure, smallest: Any) -> dict[str, Any]:
         "balls": balls[:, GAMMA],
         "pairs": 2 * balls[:, GAMMA],
         "pairs_grid": 2 * balls,
+        "load": 2 * xp.astype(balls[:, GAMMA], u.dtype) / xp.astype(x["size"], u.dtype),
         "error": errors.each(lambda a: a[:, GAMMA]),
         "errors": errors,
         "unseen": Enclosure.around(missed, 2 * eps(missed) * xp.ones_like(missed) * xp.astype(missed > 0, u.dtype)),
@@ -958,6 +962,7 @@ THEOREM = Theorem(
             "mass of the pairs that no training point visited, for each of them",
         ),
         "pairs_grid": ("K_j", "number of pairs, for each of them"),
+        "load": ("K/L", "pairs for each training point"),
         "places": ("x", "coordinates of the points"),
         "labels": ("y", "their labels"),
         "weights": ("w", "their weights"),
@@ -984,12 +989,12 @@ THEOREM = Theorem(
                 "(3) over the draws",
                 "(4) over the draws",
             ),
-            "The error on H of nearest neighbours and trained networks against the bounds, over the size of the "
-            "training set, for one gamma. Bounds of order 1/sqrt(L) go on paying for all K pairs when each has been "
-            "visited.",
-            x="size of the training set L",
+            "The error on H of nearest neighbours and trained networks against the bounds, over the pairs for each "
+            "training point, for one gamma. Bounds of order 1/sqrt(L) go on paying for all K pairs when each has been "
+            "visited. At 2 and 8 pairs a point: the worst network on far cells.",
+            x="pairs for each training point, K / L",
             y="GE on H, and bounds",
-            against="L",
+            against="load",
         ),
         Figure(
             "unseen",

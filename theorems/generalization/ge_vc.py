@@ -618,5 +618,5 @@ THEOREM = Theorem(
         "fewer parameters than points: 1 + 1 for 1": FEWER,
         f"the deep network fits every label: without {DEEP!r}": "a class of thresholds has no table to miss: w = 0",
     },
-    not_tested=("classes with a larger VC dimension", "the depth as a factor"),
+    not_tested=("deviations of classes with a large VC dimension that shatter little", "the depth as a factor"),
 )

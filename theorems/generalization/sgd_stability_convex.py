@@ -297,12 +297,12 @@ THEOREM = Theorem(
     figures=(
         Figure(
             "moves",
-            "cloud",
+            "ratio",
             ("weights move by 2 L sum(alpha) / n", "steps of any size"),
-            "Mean distance of the weights against the bound: linear losses lie on the diagonal, steps that are too "
-            "long above it.",
-            x="bound",
-            y="mean distance",
+            "Mean distance of the weights over the bound: linear losses attain it, steps that are too long exceed it.",
+            x="examples n",
+            y="measured / bound",
+            against="n",
         ),
         Figure(
             "step",

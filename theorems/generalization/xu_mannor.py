@@ -349,18 +349,20 @@ THEOREM = Theorem(
             "ratio",
             ("halved: with probability 1 - delta", "Theorem 1 as printed"),
             "GE over the halved bound and over the printed one: the first is rarely exceeded, of the second no more "
-            "than 0.6 is used.",
+            "than 0.6 is used, but by the rule with a memory, whose epsilon is half of M or a twentieth.",
             x="number of cells K",
             y="GE / bound",
             against="K",
         ),
         Figure(
             "regression",
-            "cloud",
+            "ratio",
             ("at most epsilon + M S/2",),
-            "The regression: what it loses by generalising, against epsilon + S/2. Real rules are far from the worst.",
-            x="epsilon + S / 2",
-            y="GE",
+            "What the regression loses by generalising, over epsilon + S/2, beside the rule with a memory. Real rules "
+            "are far from the worst.",
+            x="S",
+            y="GE / bound",
+            against="S",
         ),
     ),
     sharper=tuple(
