@@ -205,3 +205,21 @@ def test_layered_pursuits_run_on_the_strict_library(backend):
         np.testing.assert_allclose(to_numpy(one.code), other.code, atol=1e-13)
     assert to_numpy(thresholded[-1].code).shape == code.shape
     assert to_numpy(profile.k).tolist() == [[1, 1]] * 4
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        multilayer.local_model(3, 4, 2, 3),
+        multilayer.global_model(16, 3, 5, 7),
+        multilayer.stride_one_model(60, 2),
+    ],
+    ids=lambda model: model.name,
+)
+def test_effective_dictionaries_are_the_products(model, backend):
+    stacked = stack(model, backend.asarray)
+    whole = None
+    for layer, block in zip(stacked, multilayer.effective(stacked), strict=True):
+        D = np.kron(np.eye(layer.blocks), to_numpy(layer.A)[0])
+        whole = D if whole is None else whole @ D
+        np.testing.assert_allclose(np.kron(np.eye(layer.blocks), to_numpy(block)[0]), whole, atol=1e-14)

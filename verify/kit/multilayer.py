@@ -245,6 +245,18 @@ def codes(layers: Sequence[Layer], deepest: Array) -> list[Array]:
     return found
 
 
+def effective(layers: Sequence[Layer]) -> list[Array]:
+    r"""The blocks (1, n, m) of the effective dictionaries :math:`D^{(i)}=D_1D_2\cdots D_i`, each repeated as often as
+    that of the layer i. Their columns need not be unit vectors, though those of every layer are."""
+    blocks = [layers[0].A]
+    for layer in layers[1:]:
+        above, A = blocks[-1], layer.A
+        parts = namespace(A).reshape(A, (-1, above.shape[-1], A.shape[-1]))
+        product = namespace(A).matmul(above, parts)
+        blocks.append(namespace(A).reshape(product, (1, -1, A.shape[-1])))
+    return blocks
+
+
 @dataclass(frozen=True)
 class Profile:
     """What the theorems need of the codes, each (B, K): ``k`` the largest number of non-zeros in a stripe, ``patch``
