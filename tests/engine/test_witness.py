@@ -487,6 +487,7 @@ def test_what_is_not_proved_is_not_certified():
         (exactly(a=1), claimed("0", Probability(0.1)), {}, "of this kind"),
         (toys.PLAIN, claimed("0"), {}, "no exact arithmetic"),
         (sums, claimed("0"), {"u": [math.nan]}, "NaN"),
+        (sums, claimed("0"), {"u": [0.0] * 20_001}, "20,001 numbers is too large"),
         (exactly(a=1), dataclasses.replace(claimed("0"), given=("other",)), {}, "'other' is not decided"),
     ]
     for theorem, claim, arrays, words in cases:

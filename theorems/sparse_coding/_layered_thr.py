@@ -34,7 +34,6 @@ END = 2.0**-20  # how far the ends of an interval are kept, as a share of it
 INSIDE = 1 - 2.0**-16  # the noise stays below its bound by more than rounding
 NEAR = 1 - 1e-6  # magnitudes that differ by more than rounding from the largest
 LARGEST = 1024  # rows of a block
-ENTRIES = 60_000  # of the matrices of an instance that exact arithmetic takes
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 
 ONE = Setting(1, 64, 2, 2, 2)
@@ -417,18 +416,11 @@ def by_hand(x: Any, error: Formula, shrink: Callable[[Any, float], Any], one_sid
 
 def exactly(x: Any, error: Formula) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Margins and quantities of hard thresholding of one small instance in exact arithmetic, nested lists of fractions
-    without a batch axis; ValueError for more than ENTRIES entries of the matrices. Columns count as unit to the
-    rounding of their making."""
+    without a batch axis. Columns count as unit to the rounding of their making."""
     from verify.core.formula import as_ball
     from verify.kit import exact as q
 
     blocks = [x[f"D{i}"] for i in range(1, len(x["windows"]) + 1)]
-    copies, size = [], len(x["code"])
-    for A in reversed(blocks):
-        copies.insert(0, size // len(A[0]))
-        size = copies[0] * len(A)
-    if (total := sum(n * len(A) * len(A[0]) for n, A in zip(copies, blocks, strict=True))) > ENTRIES:
-        raise ValueError(f"only for matrices of at most {ENTRIES:,} entries, not {total:,}")
 
     def blockwise(M: Any, v: Any) -> list[Any]:
         width = len(M[0])

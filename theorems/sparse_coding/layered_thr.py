@@ -149,7 +149,7 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
 
 
 def exact(p: Params, x: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The same without rounding, for instances of small matrices and hard thresholds."""
+    """The same without rounding, for hard thresholds."""
     return instances.exactly(x, HARD.error)
 
 

@@ -31,6 +31,7 @@ TRIES = 6  # leads rechecked for one claim before it is called unconfirmed
 SHORT = 100  # largest denominator of a rational that stands for a float
 LONG = 10**9  # its numerator is smaller
 BITS = 128  # of the ball arithmetic of a certificate
+LARGEST = 20_000  # numbers of an instance that are worth writing as rationals
 
 
 class WitnessError(ValueError):
@@ -368,6 +369,8 @@ def certify(theorem: Theorem, p: Parameters, claim: Claim, x: Mapping[str, Any])
         raise NotCertified("the theorem has no exact arithmetic")
     if not claim.is_refuted_by_one:
         raise NotCertified("a claim of this kind is not decided by one instance")
+    if (size := sum(a.size for a in x.values())) > LARGEST:
+        raise NotCertified(f"an instance of {size:,} numbers is too large")
     with ctx.workprec(BITS):
         try:
             margins, found = theorem.exact(p, {name: _rationals(a[0].tolist()) for name, a in x.items()})
