@@ -275,9 +275,14 @@ class Facts:
     quantities: dict[str, Enclosure]
 
 
+def side_by_side(columns: list[Enclosure]) -> Enclosure:
+    """Enclosures (B,) as one, (B, K)."""
+    xp = namespace(columns[0].value)
+    return Enclosure(*(xp.stack([getattr(c, end) for c in columns], axis=-1) for end in ("value", "lower", "upper")))
+
+
 def facts(x: Any, error: Formula) -> Facts:
     """The profile of the codes, and ``before``: epsilon_0, ..., epsilon_{K-1} by the recursion of the bound."""
-    xp = namespace(x["E"])
     stacked = layered.layers(x)
     gammas = multilayer.codes(stacked, x["code"])
     found = multilayer.profile(stacked, gammas)
@@ -294,8 +299,7 @@ def facts(x: Any, error: Formula) -> Facts:
     for i in range(len(stacked) - 1):
         layer = {name: value.each(lambda a, i=i: a[:, i]) for name, value in known.items()}
         before.append(error.enclosure({**layer, "before": before[-1]}, x["radius"]))
-    ends = (xp.stack([getattr(b, end) for b in before], axis=-1) for end in ("value", "lower", "upper"))
-    return Facts(stacked, gammas, unit, {**known, "before": Enclosure(*ends)})
+    return Facts(stacked, gammas, unit, {**known, "before": side_by_side(before)})
 
 
 def hypotheses(x: Any, error: Formula) -> dict[str, Any]:
@@ -351,10 +355,7 @@ def supports(x: Any, have: Facts, estimates: list[LayerEstimate], size: Callable
         least = xp.min(xp.where(on, value, xp.full_like(value, xp.inf)), axis=-1)
         found["reach"].append(Enclosure.around(reach, error))
         found["least"].append(Enclosure.around(least, error))
-    return {
-        name: Enclosure(*(xp.stack([getattr(e, end) for e in many], axis=-1) for end in ("value", "lower", "upper")))
-        for name, many in found.items()
-    }
+    return {name: side_by_side(columns) for name, columns in found.items()}
 
 
 # ------------------------------------------------------------------------------------------- the same by hand

@@ -114,11 +114,6 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     return {**x, "offset": sign * chosen.margin * found["R"].value - found["f"].value}
 
 
-def _stack(columns: list[Enclosure]) -> Enclosure:
-    xp = namespace(columns[0].value)
-    return Enclosure(*(xp.stack([getattr(c, end) for c in columns], axis=-1) for end in ("value", "lower", "upper")))
-
-
 def measure(x: Any, method: Method) -> dict[str, Enclosure]:
     """``f`` (B,); how far the codes found move it, ``signed`` (B,), and the parts ``moved`` (B, K) of the layers in
     magnitude; the bound ``R`` (B,) with what it takes, ``deepest`` its last part; ``flipped``: 1 where the label
@@ -135,13 +130,13 @@ def measure(x: Any, method: Method) -> dict[str, Enclosure]:
         size = norm2(w * on)
         weights.append(Enclosure.around(size, 4 * w.shape[-1] * eps(w) * size))
         counts.append(Enclosure.exact(xp.sum(on, axis=-1)))
-    known = {**have.quantities, "weight": _stack(weights), "count": _stack(counts)}
+    known = {**have.quantities, "weight": instances.side_by_side(weights), "count": instances.side_by_side(counts)}
     bounds = LAYERS[method].enclosure({**known, "soft_before": known["before"]}, x["E"])
     columns = [bounds.each(lambda a, i=i: a[:, i]) for i in range(len(parts))]
     signed, R = sum(parts[1:], parts[0]), sum(columns[1:], columns[0])
     left = (f + signed) * xp.sign(f.value)
     flipped = [xp.astype(end <= 0, x["E"].dtype) for end in (left.value, left.upper, left.lower)]
-    sizes = {"moved": _stack(parts), "change": signed, "margin": f}
+    sizes = {"moved": instances.side_by_side(parts), "change": signed, "margin": f}
     return {
         **known,
         **{name: Formula("abs(z)").enclosure({"z": z}, x["E"]) for name, z in sizes.items()},
