@@ -8,6 +8,7 @@ from judge import draw, judge, one
 
 from theorems.inverse_problems import pgd
 from theorems.inverse_problems.ipgd import THEOREM, Params
+from verify.engine import witness
 
 EPS = np.finfo(float).eps
 COMPATIBLE, ANY, STEP = "corrected, P compatible", "corrected, any linear P", "one step, no supremum"
@@ -81,6 +82,25 @@ def test_a_projector_whose_iterates_leave_its_range():
     assert judged.best("rho")[0] == pytest.approx(0.16128, abs=1e-12)
     assert judged.word(COMPATIBLE) == "PK in K"
     assert judged.word(ANY) == judged.word(STEP) == "holds"
+
+
+def test_a_projector_of_rank_two_in_three_dimensions():
+    """Exactly: P^2 = P, mu |A|^2 = 131/66 < 2, and the slide's bound is exceeded."""
+    n = np.asarray([1, 6, 6])
+    A = [[5, -4.5, -4.5], [0, 4, -4]]
+    x = one(A=A, P=np.eye(3) - np.outer(n, n) / 73, Z=[1, 0, 0], E=[0, 0], mu=1 / 33, radius=1)
+    p, claim = Params(steps=3), THEOREM.claim("slide: any orthogonal P")
+    judged, found = judge(THEOREM, x, p), witness.recheck(THEOREM, p, claim, x)
+    assert judged.word(claim.name) == "violated"
+    assert [judged.word(c) for c in TRUE] == ["holds", "PK in K", "holds"]
+    assert (found["confirmed"], found["step"], round(found["ratio"], 4)) == (True, 2, 1.0237)
+    assert witness.certify(THEOREM, p, claim, x).excess > 0.0037
+
+
+def test_near_the_plane_by_hand_it_fails_too():
+    judged = draw(THEOREM, "reflected plane", 64, steps=4)
+    words = judged.words("slide: any orthogonal P")
+    assert set(words) == {"violated"}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +191,7 @@ def test_what_is_slightly_off_is_set_aside(change, claim, missed):
     assert judge(THEOREM, SMALL | one(**change)).word(claim) == missed
 
 
-@pytest.mark.parametrize("family", [*GENERAL, "tilted range", "tilted line"])
+@pytest.mark.parametrize("family", [*GENERAL, "tilted range", "tilted line", "reflected plane"])
 def test_what_is_proved_holds_in_every_family(family):
     judged = draw(THEOREM, family, 32, steps=10)
     for claim in TRUE:
