@@ -1,6 +1,7 @@
 """The same evidence from every executor; workers that die, hang and run out of memory; schedulers that are lost."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -258,7 +259,7 @@ import sys, time
 import distributed
 if __name__ == "__main__":
     cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit=0,
-                                       resources={"GPU": 1} if "gpu" in sys.argv else {}, silence_logs=50)
+                                       silence_logs=50)
     print(cluster.scheduler_address, flush=True)
     time.sleep(600)
 """
@@ -300,6 +301,46 @@ def test_a_lost_scheduler_ends_the_run_and_keeps_what_is_finished(tmp_path, clus
     result = run(toys.ROLL_CALL, tmp_path, Settings(backend="numpy"))
     assert len((tmp_path / "log").read_text().split()) - solved == 41 - kept
     same_evidence(result, run(toys.ROLL_CALL, tmp_path / "serial", Settings(backend="numpy")))
+
+
+@contextlib.contextmanager
+def cluster_of_threads(**how):
+    """A scheduler and one worker in this process."""
+    import distributed
+
+    quick = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0}
+    with distributed.LocalCluster(**{**quick, **how}, protocol="tcp", silence_logs=50) as cluster:
+        yield cluster.scheduler_address
+
+
+@needs_dask
+def test_work_for_a_device_goes_to_workers_that_have_one(tmp_path):
+    """A worker is known to have one by its resource."""
+    with cluster_of_threads(resources={"GPU": 1}) as address:
+        executor = executors.make(f"dask:{address}", gpu=True)
+        try:
+            assert executor.gpu
+            future = executor.submit(divmod, 7, 3)
+            assert executor.wait([future]) == {future}
+            assert future.result() == (2, 1)
+            (resources,) = (w["resources"] for w in executor._client.scheduler_info(n_workers=-1)["workers"].values())
+            assert resources == {"GPU": 1}
+        finally:
+            executor.stop()
+
+
+@needs_dask
+def test_a_cluster_without_a_device_refuses_work_for_one(tmp_path):
+    with cluster_of_threads() as address:
+        settings = Settings(backend="cupy", executor=f"dask:{address}")
+        with pytest.raises(ExecutorError, match="no worker of the cluster has a device; start them with `dask worker"):
+            run(toys.PLAIN, tmp_path, settings)
+
+
+@needs_dask
+def test_workers_have_one_thread(tmp_path):
+    with cluster_of_threads(threads_per_worker=2) as address, pytest.raises(ExecutorError, match="--nthreads 1"):
+        executors.make(f"dask:{address}")
 
 
 @needs_dask

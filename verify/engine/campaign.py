@@ -243,7 +243,7 @@ class _Flight:
 
 def _place(said: str, theorem: Theorem) -> str:
     """Where a worker was, of the tracebacks of its threads: the innermost line of the theorem, or else of all."""
-    (thread,) = [thread for thread in said.split("hread 0x") if f'"{work.__file__}"' in thread] or [""]
+    thread = next((thread for thread in said.split("hread 0x") if f'"{work.__file__}"' in thread), "")
     frames = re.findall(r'File "(.*)", line ([0-9]+) in (.*)', thread)
     own = [frame for frame in frames if frame[0] == theorem.sample.__code__.co_filename]
     return "".join(f", at {Path(file).name}:{line} in {name}" for file, line, name in (own or frames)[:1])
@@ -423,9 +423,8 @@ class _Campaign:
             flight.evidence = evidence
             return self.executor.submit(conclude, subject, evidence.to_json(), settings)
         family, start, stop = flight.batch
-        flight.note = (
-            self.scratch / f"{flight.point.number}-{list(flight.point.theorem.families).index(family)}-{start}"
-        )
+        index = list(flight.point.theorem.families).index(family)
+        flight.note = self.scratch / f"{flight.point.number}-{index}-{start}"
         task = Task(
             subject,
             family,

@@ -140,30 +140,35 @@ class Dask(Serial):
         address: Any = where
         if where.partition(":")[0] == "local":
             # A batch whose worker died comes back at once, and the campaign decides what to do with it.
-            dask.config.set({"distributed.scheduler.allowed-failures": 0})
-            self._cluster = address = distributed.LocalCluster(
-                n_workers=int(where.partition(":")[2] or cores()),
-                threads_per_worker=1,
-                dashboard_address=None,
-                memory_limit=0,
-                silence_logs=50,
-            )
+            with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+                self._cluster = address = distributed.LocalCluster(
+                    n_workers=int(where.partition(":")[2] or cores()),
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=50,
+                )
         try:
             self._client = distributed.Client(address, timeout=10)
             threads = self._client.nthreads()
         except (OSError, ValueError, distributed.comm.core.CommClosedError) as error:
             raise ExecutorError(f"executor=dask:{where}: no Dask scheduler answers there ({error})") from error
         self._where, self._asked, self._seen = where, time.monotonic(), time.monotonic()
-        self.gpu = any("GPU" in w.get("resources", {}) for w in self._known().values())
+        known = self._client.scheduler_info(n_workers=-1)["workers"]
+        self.gpu = any("GPU" in worker.get("resources", {}) for worker in known.values())
         self._resources = {"GPU": 1} if self.gpu and gpu else None
         self._theirs: dict[Future[Any], Any] = {}
-        self._count(threads)
-
-    def _known(self) -> dict[str, Any]:
-        return self._client.scheduler_info(n_workers=-1)["workers"]
+        try:
+            self._count(threads)
+        except ExecutorError:
+            self.stop()
+            raise
 
     def _count(self, threads: dict[str, int]) -> None:
-        self.workers = max(1, sum(threads.values()))
+        if crowded := [address for address, n in threads.items() if n > 1]:
+            # The threads of a process share one watch, one memory and one number of BLAS threads.
+            raise ExecutorError(f"Dask worker {crowded[0]} has several threads; start workers with --nthreads 1")
+        self.workers = max(1, len(threads))
         self.slots = 2 * self.workers  # one waits at each worker, so that the network costs no time
         if threads:
             self._seen = time.monotonic()
@@ -181,6 +186,8 @@ class Dask(Serial):
             if time.monotonic() - self._asked > 5.0:
                 self._asked = time.monotonic()
                 self._look()
+            if self._client.status in ("closing", "closed"):
+                raise ExecutorError(f"the Dask scheduler at {self._where} is gone; {KEPT}")
             try:
                 distributed.wait([self._theirs[f] for f in flying], timeout=1.0, return_when="FIRST_COMPLETED")
             except TimeoutError:
@@ -207,9 +214,10 @@ class Dask(Serial):
     def _look(self) -> None:
         """Workers may come and go."""
         try:
-            self._count(self._client.nthreads())
+            threads = self._client.nthreads()
         except Exception as error:
             raise ExecutorError(f"the Dask scheduler at {self._where} is gone ({error}); {KEPT}") from error
+        self._count(threads)
         if time.monotonic() - self._seen > SILENCE:
             raise ExecutorError(
                 f"the Dask scheduler at {self._where} has had no worker for {SILENCE:g} seconds; {KEPT}"
