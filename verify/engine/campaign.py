@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -277,7 +277,7 @@ class _Campaign:
         self.flying: dict[concurrent.futures.Future[Any], _Flight] = {}
         self.again: deque[_Flight] = deque()  # what a dead worker had, or may have had
         self.ratio, self.decided = math.nan, 0
-        self.scratch = Path()
+        self.scratch: str | None = None  # where workers that are out of time say where they were
 
     def _executor(self) -> executors.Serial:
         settings = self.settings
@@ -351,8 +351,8 @@ class _Campaign:
     def results(self) -> Iterator[tuple[int, Result | Exception]]:
         """(number, result) of each point as it ends."""
         yield from self.failures
-        with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
-            self.scratch = Path(scratch)
+        with tempfile.TemporaryDirectory(prefix="verify-") if self.settings.limit else nullcontext() as scratch:
+            self.scratch = scratch
             while True:
                 self._widen()
                 self._fill()
@@ -423,8 +423,9 @@ class _Campaign:
             flight.evidence = evidence
             return self.executor.submit(conclude, subject, evidence.to_json(), settings)
         family, start, stop = flight.batch
-        index = list(flight.point.theorem.families).index(family)
-        flight.note = self.scratch / f"{flight.point.number}-{index}-{start}"
+        if self.scratch is not None:
+            index = list(flight.point.theorem.families).index(family)
+            flight.note = Path(self.scratch) / f"{flight.point.number}-{index}-{start}"
         task = Task(
             subject,
             family,
@@ -434,7 +435,7 @@ class _Campaign:
             piece=max(1, (stop - start) >> flight.deaths) if flight.deaths else None,
             memory=self.share,
             limit=settings.limit,
-            note=str(flight.note),
+            note=None if flight.note is None else str(flight.note),
         )
         return self.executor.submit(work.solve, task)
 

@@ -144,7 +144,7 @@ class Dask(Serial):
                 self._cluster = address = distributed.LocalCluster(
                     n_workers=int(where.partition(":")[2] or cores()),
                     threads_per_worker=1,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                     memory_limit=0,
                     silence_logs=50,
                 )
