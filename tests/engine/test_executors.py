@@ -258,8 +258,8 @@ CLUSTER = """
 import sys, time
 import distributed
 if __name__ == "__main__":
-    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", memory_limit=0,
-                                       silence_logs=50)
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0",
+                                       memory_limit=0, silence_logs=50)
     print(cluster.scheduler_address, flush=True)
     time.sleep(600)
 """
