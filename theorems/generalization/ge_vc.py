@@ -476,7 +476,7 @@ THEOREM = Theorem(
         INTERVALS: 0.5,
         PLANES: 0.3,
         NETS: 0.5,
-        MANY: 0.01,
+        MANY: 0.06,
         COARSE: 0.005,
         FINE: 0.01,
         FULL: 0.02,
