@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from verify import Enclosure, Parameters
-from verify.core.arrays import eps, matvec, namespace, norm1, norm2, to_numpy
+from verify.core.arrays import eps, matvec, namespace, norm1, norm2, rmatvec, to_numpy
 from verify.kit import basis_pursuit as bp
 from verify.kit import dictionaries
 
@@ -204,6 +204,28 @@ def noisy(draw: Any, p: SolverParams, family: str, limit: Fraction) -> dict[str,
         v, g, c = bp.worst_noise(D, support, mask, picked, radius)
         alpha = _raised(alpha, support, mask, g, c, radius)
     return {"D": D, "mu": mu, "alpha": alpha, "v": v, "radius": radius}
+
+
+def ascend(draw: Any, x: dict[str, Any], step: Any) -> dict[str, Any]:
+    r"""The noise moved along the gradient of the error, and back onto its sphere.
+
+    While the solution keeps the support T and the signs s, its error is
+    :math:`e=D_T^+v-\|P_Tv\|g/\sqrt c` with :math:`g=(D_T^TD_T)^{-1}s`, :math:`c=s^Tg`, and the gradient of
+    :math:`\|e\|^2/2` in v is :math:`(D_T^+)^Te-P_Tv\,\langle g,e\rangle/(\sqrt c\|P_Tv\|)`.
+    """
+    xp, v = namespace(x["v"]), x["v"]
+    signs = xp.sign(x["alpha"])
+    support, mask = bp.padded_support(signs)
+    atoms, gram = bp.support_gram(x["D"], support, mask)
+    s = xp.where(mask, xp.take_along_axis(signs, support, axis=-1), xp.zeros_like(signs[:, :1]))
+    inside, g = (bp.solve_gram(gram, a[..., None])[..., 0] for a in (matvec(atoms, v), s))
+    shadow, root = rmatvec(atoms, inside), xp.sqrt(xp.sum(s * g, axis=-1))
+    size = norm2(shadow)
+    error = inside - (size / root)[:, None] * g
+    pull = xp.sum(g * error, axis=-1) / (root * size)
+    slope = rmatvec(atoms, bp.solve_gram(gram, error[..., None])[..., 0]) - pull[:, None] * shadow
+    moved = v + (step * norm2(v) / norm2(slope))[:, None] * slope
+    return {"v": moved * (x["radius"] / norm2(moved))[:, None]}
 
 
 def _raised(alpha: Any, support: Any, mask: Any, g: Any, c: Any, radius: Any) -> Any:
