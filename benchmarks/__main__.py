@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import basis_pursuit, layered, learners, margins, regions, rho, shrinkage, throughput, widths
+from benchmarks import basis_pursuit, layered, learners, margins, regions, rho, scale, shrinkage, throughput, widths
 from verify.core.arrays import backend
 from verify.engine.campaign import machine
 
@@ -63,6 +63,14 @@ SECTIONS = (
         "256 networks 64-64-64-10 on batches of 32, one thread, against PyTorch's batched products where it is "
         "installed.",
         learners.table,
+    ),
+    (
+        "The engine: overhead, workers, memory, growth",
+        "One BLAS thread, the best of three. First table: seconds of all batches of a quarter of the default run by the "
+        "theorem's functions alone, and by the engine with everything it decides and gathers; recording is the ledger's "
+        "share. Second: whole runs, verdicts included. Third: the largest resident size of a whole process. Fourth: how "
+        "the cost of an instance grows.",
+        scale.table,
     ),
     (
         "Theorems",

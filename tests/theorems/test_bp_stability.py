@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from judge import draw, judge
 from theorems.sparse_coding import _instances as instances
 from theorems.sparse_coding.bp_stability import BOUND, MINIMISER, NOISE, SPARSE, THEOREM, UNIT, Params
 from verify.core.arrays import backend
+from verify.engine import search
 from verify.engine.trial import draw_for
 from verify.kit import dictionaries
 
@@ -146,11 +148,9 @@ def test_columns_that_are_not_unit_are_set_aside():
 
 
 def test_a_solver_that_stops_early_decides_nothing():
-    judged = draw(THEOREM, "affine Hadamard, random noise", 16, iterations=1, k=2)
-    hard = judged.x["radius"] < 1  # where 0 is no solution
-    assert hard.any()
-    assert {w for w, h in zip(judged.words(SLIDE), hard, strict=True) if h} == {"undecided"}
-    assert np.isnan(judged.best("error")[hard]).all()
+    judged = draw(THEOREM, "affine Hadamard, random noise", 8, iterations=1, k=2)
+    assert judged.word(SLIDE) == "undecided"
+    assert np.isnan(judged.best("error")).all()
 
 
 def test_the_solver_agrees_with_the_reference():
@@ -193,3 +193,15 @@ def test_a_gaussian_dictionary_is_vacuous_and_the_command_says_why(tmp_path):
     assert f"all {drawn} set aside: {drawn} by '{SPARSE}'" in slide["summary"]
     assert "no k >= 1 at all" in found["advice"]
     assert not found["as_expected"]
+
+
+def test_the_ascent_of_the_noise_reaches_the_closed_form_in_few_steps():
+    """k = 2 on 64 x 128: 4,000 evaluations instead of more than 100,000 without the gradient."""
+    size = {"dictionary": "identity and Hadamard", "n": 64, "k": 2}
+    known = draw(THEOREM, "identity and Hadamard, worst noise", 64, **size).ratio(SLIDE).max()
+    theorem, family = replace(THEOREM, fixed=("alpha", "radius")), "identity and Hadamard, random noise"
+    how = {"chosen": backend("numpy"), "seconds": 60.0, "seed": 1, "members": 32, "generations": 124}
+    found = search.search(theorem, Params(**size), THEOREM.claim(SLIDE), family, **how)
+    assert found.sampled < 0.8 * known
+    assert found.ratio >= 0.9999 * known
+    assert found.evaluations <= 4000

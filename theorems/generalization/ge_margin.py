@@ -43,7 +43,8 @@ constant, the classes and a confidence term" it is the theorem. As printed:
   with probability $`\frac14`$ both training points are the same, a constant classifier has infinite margins, and
   $`\mathrm{GE}=\frac34>\sqrt{1/2}`$. Given $`H`$ this is what *always* happens.
 - With two classes it is right as printed, up to the certainty: $`K=2N`$, so by (1) it fails on $`H`$ with probability
-  at most $`(2/e)^{2N}`$. From three classes on, (1) says nothing at $`t=\sqrt{N/L}`$.
+  at most $`(2/e)^{2N}`$, which is below 0.05 from $`N=5`$ on; one ball, $`L=4`$ and the masses 0.51 and 0.49 have
+  0.058. From three classes on, (1) says nothing at $`t=\sqrt{N/L}`$.
 
 "The bound is independent of the depth": there is no depth in the formula, and networks of any depth obey it. But
 $`\gamma`$ has to be known. Where it is bounded from below by the output margin over a product of the norms of all
@@ -117,6 +118,7 @@ SLIDE = Source(GIRYES2019, "slide 'DNN input margin', Theorem 6")
 PAPER = Source(SOKOLIC2017, "the margin bound by covering numbers", "from memory; proved on this page")
 SPACE, DRAWN, TRAINED = "finite space", "drawn training set", "a network"
 FOUR, TWO = "four labels in one ball, L = 2", "two classes"
+ENOUGH = "N >= 5, where (2/e)^(2N) <= 0.05"
 NEAREST, CELLS, WORST = 0, 1, 2  # the learners of the finite spaces
 FAR = 10**6  # stands for an infinite margin in a finite space
 
@@ -282,7 +284,7 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     yes = xp.ones_like(like)
     if "places" not in x:
         network = -yes if "u" in x and "W1" not in x else yes
-        return {SPACE: -yes, DRAWN: yes, TRAINED: network, FOUR: -yes, TWO: yes}
+        return {SPACE: -yes, DRAWN: yes, TRAINED: network, FOUR: -yes, TWO: yes, ENOUGH: _balls(x) - 5 + 0 * yes}
     span = x["places"][:, -1] - x["places"][:, 0]
     equal = xp.all(x["weights"] == x["weights"][:, :1], axis=-1)
     distinct = xp.all(x["labels"] == xp.arange(x["labels"].shape[-1], device=device(like)), axis=-1)
@@ -294,6 +296,7 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
         TRAINED: -yes,
         FOUR: xp.where(four, yes, -yes),
         TWO: xp.where(x["classes"] == 2, yes, -yes),
+        ENOUGH: -yes,
     }
 
 
@@ -515,6 +518,11 @@ def _network_error(network: Network) -> Enclosure:
     error = xp.sum(length * share, axis=(-2, -1)) / PARTS
     radius = xp.sum(length * xp.minimum(unclear, xp.ones_like(unclear)), axis=(-2, -1)) / PARTS
     return Enclosure.around(error, radius + 4 * t.shape[-1] * PARTS * eps(error) * error)
+
+
+def _balls(x: Any) -> int:
+    """The covering number of a drawn training set's space for the gamma that is used alone."""
+    return FAR_CELLS if "far" in x else PARTS * cells_of_a_side()[GAMMA]
 
 
 def _like(x: Any) -> Any:
@@ -886,7 +894,7 @@ THEOREM = Theorem(
             Probability(DELTA),
             "error",
             Formula("sqrt(balls / L)"),
-            (DRAWN,),
+            (DRAWN, ENOUGH),
             origin="giryes2019",
             source=SLIDE,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,12 @@ def rounding(stacked: list[Layer], gammas: list[Any], E: Any) -> Any:
     return 4 * terms * eps(E) * sum(sizes)
 
 
+def side_by_side(columns: list[Enclosure]) -> Enclosure:
+    """Enclosures (B,) as one, (B, K)."""
+    xp = namespace(columns[0].value)
+    return Enclosure(*(xp.stack([getattr(c, end) for c in columns], axis=-1) for end in ("value", "lower", "upper")))
+
+
 def is_global(x: Any) -> bool:
     """Whether the norms of an instance are global at every layer."""
     return all(layer == layer.globally() for layer in layers(x))
@@ -162,11 +169,8 @@ def pursue(x: Any, audit: Any, gap: float) -> dict[str, Any]:
         xp.max(xp.where(xp.abs(s.code) <= s.error[:, None], xp.abs(g), xp.zeros_like(g)), axis=-1)
         for s, g in zip(found, gammas, strict=True)
     ]
-    reaches = [solution.reach for solution in found]
     return {
-        "reach": Enclosure(
-            *(xp.stack([getattr(r, end) for r in reaches], axis=-1) for end in ("value", "lower", "upper"))
-        ),
+        "reach": side_by_side([solution.reach for solution in found]),
         "error": Enclosure.around(multilayer.patch_norms(stacked, errors), xp.sqrt(counts) * unsure),
         "entry": Enclosure.around(xp.stack([norm_inf(e) for e in errors], axis=-1), unsure),
         "lost": Enclosure.around(xp.stack(lost, axis=-1), unsure),
@@ -196,27 +200,44 @@ def _disputes(stacked: Any, y: Any, xi: Any, gammas: Any, found: Any, audit: Any
     return xp.stack(disputes, axis=-1)
 
 
+def descents(x: Any) -> Iterator[tuple[Layer, Any, Any, Any]]:
+    """Of one instance by coordinate descent on the supports, block by block: each layer, its code Gamma_i (columns,),
+    what it receives (blocks, n), and what layered basis pursuit makes of it (blocks, m)."""
+    import numpy as np
+
+    stacked = layers(x)
+    gammas = multilayer.codes(stacked, x["code"])
+    at = (signal(stacked, gammas) + x["E"])[0]
+    for layer, gamma, xi in zip(stacked, gammas, x["xi"][0], strict=True):
+        A, blocks = layer.A[0], at.reshape(layer.blocks, -1)
+        code = np.zeros((layer.blocks, A.shape[1]))
+        for b, (y, member) in enumerate(zip(blocks, gamma[0].reshape(layer.blocks, -1), strict=True)):
+            T = np.flatnonzero(member)
+            code[b, T] = lagrangian.descend(A[:, T], y, xi)
+        yield layer, gamma[0], blocks, code
+        at = code.reshape(-1)
+
+
 def pursue_reference(x: Any) -> dict[str, Any]:
     """One instance by coordinate descent, block by block: the quantities of :func:`pursue`."""
     import numpy as np
 
     stacked = layers(x)
     gammas = multilayer.codes(stacked, x["code"])
-    at = (signal(stacked, gammas) + x["E"])[0]
     found: dict[str, list[float]] = {name: [] for name in ("reach", "entry", "lost", "dispute")}
     errors, unsure = [], []
-    for layer, gamma, xi in zip(stacked, gammas, x["xi"][0], strict=True):
-        A, blocks = layer.A[0], at.reshape(layer.blocks, -1)
-        code, full, reach = np.zeros((layer.blocks, A.shape[1])), np.zeros((layer.blocks, A.shape[1])), 0.0
-        for b, (y, member) in enumerate(zip(blocks, gamma.reshape(layer.blocks, -1), strict=True)):
-            T = np.flatnonzero(member)
-            code[b, T] = lagrangian.descend(A[:, T], y, xi)
-            full[b] = lagrangian.descend(A, y, xi) if x["audit"][0] else np.nan
-            reach = max(reach, np.delete(np.abs(A.T @ (y - A @ code[b])), T).max(initial=0.0))
+    for (layer, truth, blocks, code), xi in zip(descents(x), x["xi"][0], strict=True):
+        A, members, reach = layer.A[0], truth.reshape(code.shape), 0.0
+        full = np.full(code.shape, np.nan)
+        for b, (y, member) in enumerate(zip(blocks, members, strict=True)):
+            if x["audit"][0]:
+                full[b] = lagrangian.descend(A, y, xi)
+            outside = np.abs(A.T @ (y - A @ code[b]))[member == 0]
+            reach = max(reach, outside.max(initial=0.0))
         weight = np.full(layer.blocks, xi)
         gap = shrinkage.certified_gap(layer.A, blocks, weight, full)
-        over = lagrangian.dispute(layer.A, code, gamma.reshape(code.shape), weight - reach, full, gap)
-        at, truth = code.reshape(-1), gamma[0]
+        over = lagrangian.dispute(layer.A, code, members, weight - reach, full, gap)
+        at = code.reshape(-1)
         error = 1e-9 * (np.abs(truth).max() + np.linalg.norm(x["E"]) + xi)
         found["reach"].append(reach)
         found["entry"].append(np.abs(at - truth).max())

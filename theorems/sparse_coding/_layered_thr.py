@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from theorems.sparse_coding import _instances as instances
 from theorems.sparse_coding import _layered as layered
-from theorems.sparse_coding._layered import Setting
+from theorems.sparse_coding._layered import Setting, side_by_side
 from verify import Enclosure, Formula, Parameters
 from verify.core.arrays import eps, namespace, to_numpy
 from verify.kit import dictionaries, multilayer
@@ -273,12 +273,6 @@ class Facts:
     gammas: list[Any]
     unit: Any
     quantities: dict[str, Enclosure]
-
-
-def side_by_side(columns: list[Enclosure]) -> Enclosure:
-    """Enclosures (B,) as one, (B, K)."""
-    xp = namespace(columns[0].value)
-    return Enclosure(*(xp.stack([getattr(c, end) for c in columns], axis=-1) for end in ("value", "lower", "upper")))
 
 
 def facts(x: Any, error: Formula) -> Facts:

@@ -31,7 +31,7 @@ The paper has the label depend on the deepest code alone, which is $`w_i=0`$ for
 Kind: inequality for every instance, and a label that never changes.
 
 **Not covered.** Several classes (differences of two of their $`f`$ take the place of $`f`$); the average case; labels
-from basis pursuit.
+from basis pursuit (`adv_label_bp`).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from theorems.bibliography import ELAD2018, OURS, ROMANO2020
+from theorems.sparse_coding import _labels as labels
 from theorems.sparse_coding import _layered_thr as instances
 from theorems.sparse_coding._layered_thr import (
     CONDITION,
@@ -54,7 +55,7 @@ from theorems.sparse_coding._layered_thr import (
     Params,
 )
 from verify import Claim, Enclosure, Every, Figure, Formula, Source, Theorem, control
-from verify.core.arrays import dot, eps, namespace, norm1, norm2
+from verify.core.arrays import namespace, norm2
 from verify.kit import shrinkage
 
 LAYER = Formula("weight * sqrt(count) * (before + mu * (k - 1) * largest)")
@@ -97,55 +98,26 @@ FAMILIES = {
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """The arrays of `_layered_thr.sample`, weights w1, ... (B, columns) and the offset (B,). Errors work against the
     sign of f."""
-    chosen, xp = FAMILIES[family], draw.xp
+    chosen = FAMILIES[family]
     x = instances.sample(draw, p, chosen.codes, chosen.method)
     have = instances.facts(x, chosen.method.error)
     estimates = instances.pursue(x, have, SHRINK[chosen.method])
-    for i, (estimate, gamma) in enumerate(zip(estimates, have.gammas, strict=True), 1):
-        error = estimate.code - gamma
-        size = norm2(error)[:, None]
-        w = draw.normal(gamma.shape[-1])
-        if chosen.along:  # where there is no error to follow the weights stay random
-            w = xp.where(size > 0, error / xp.where(size > 0, size, xp.ones_like(size)), w)
-        x[f"w{i}"] = draw.log_uniform(low=0.5, high=2.0)[:, None] * w
-    x["offset"] = draw.full(0.0)
-    found = measure(x, chosen.method)
-    sign = xp.where(found["signed"].value > 0, -draw.full(1.0), draw.full(1.0))
-    return {**x, "offset": sign * chosen.margin * found["R"].value - found["f"].value}
+    errors = [estimate.code - gamma for estimate, gamma in zip(estimates, have.gammas, strict=True)]
+    x |= {**labels.weights(draw, errors, chosen.along, 0.5, 2.0), "offset": draw.full(0.0)}
+    return {**x, "offset": labels.offset(measure(x, chosen.method), chosen.margin)}
 
 
 def measure(x: Any, method: Method) -> dict[str, Enclosure]:
-    """``f`` (B,); how far the codes found move it, ``signed`` (B,), and the parts ``moved`` (B, K) of the layers in
-    magnitude; the bound ``R`` (B,) with what it takes, ``deepest`` its last part; ``flipped``: 1 where the label
-    changes."""
+    """What `_labels.read` says of the codes found, the bound ``R`` (B,) with what it takes, and ``deepest``, its last
+    part."""
     xp = namespace(x["E"])
     have = instances.facts(x, method.error)
     estimates = instances.pursue(x, have, SHRINK[method])
-    f, parts, weights, counts = Enclosure.exact(x["offset"]), [], [], []
-    for i, (estimate, gamma) in enumerate(zip(estimates, have.gammas, strict=True), 1):
-        w, on = x[f"w{i}"], xp.astype(gamma != 0, gamma.dtype)
-        rounding = norm1(w) * xp.where(xp.isfinite(estimate.spread), estimate.error + have.unit, estimate.spread)
-        parts.append(Enclosure.around(dot(w, estimate.code - gamma), rounding))
-        f = f + Enclosure.around(dot(w, gamma), norm1(w) * have.unit)
-        size = norm2(w * on)
-        weights.append(Enclosure.around(size, 4 * w.shape[-1] * eps(w) * size))
-        counts.append(Enclosure.exact(xp.sum(on, axis=-1)))
-    known = {**have.quantities, "weight": instances.side_by_side(weights), "count": instances.side_by_side(counts)}
+    unsure = [xp.where(xp.isfinite(e.spread), e.error + have.unit, e.spread) for e in estimates]
+    found = labels.read(x, have.gammas, [e.code for e in estimates], unsure, have.unit)
+    known = {**have.quantities, **found}
     bounds = LAYERS[method].enclosure({**known, "soft_before": known["before"]}, x["E"])
-    columns = [bounds.each(lambda a, i=i: a[:, i]) for i in range(len(parts))]
-    signed, R = sum(parts[1:], parts[0]), sum(columns[1:], columns[0])
-    left = (f + signed) * xp.sign(f.value)
-    flipped = [xp.astype(end <= 0, x["E"].dtype) for end in (left.value, left.upper, left.lower)]
-    sizes = {"moved": instances.side_by_side(parts), "change": signed, "margin": f}
-    return {
-        **known,
-        **{name: Formula("abs(z)").enclosure({"z": z}, x["E"]) for name, z in sizes.items()},
-        "f": f,
-        "signed": signed,
-        "R": R,
-        "deepest": columns[-1],
-        "flipped": Enclosure(*flipped),
-    }
+    return {**known, **labels.margin(bounds)}
 
 
 def hypotheses(p: Params, x: Any) -> dict[str, Any]:
@@ -155,16 +127,10 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     return {
         **instances.hypotheses(x, HARD.error),
         **{f"soft: {name}": softly[name] for name in (CONDITION, THRESHOLDS)},
-        MARGIN: _above(hard, 1.0),
-        NEARLY: _above(hard, 0.9),
-        SOFT_MARGIN: _above(soft, 1.0),
+        MARGIN: labels.above(hard, 1.0),
+        NEARLY: labels.above(hard, 0.9),
+        SOFT_MARGIN: labels.above(soft, 1.0),
     }
-
-
-def _above(found: dict[str, Enclosure], share: float) -> Any:
-    """The margin of |f| > share R, which is strict."""
-    gap = found["margin"].lower - share * found["R"].upper
-    return namespace(gap).where(gap > 0, gap, -namespace(gap).ones_like(gap))
 
 
 def _both(x: Any, hard: dict[str, Any], soft: dict[str, Any]) -> dict[str, Any]:
@@ -192,18 +158,9 @@ def _by_hand(x: Any, method: Method) -> dict[str, Any]:
         return z * (np.abs(z) > tau) if method is HARD else np.sign(z) * np.maximum(np.abs(z) - tau, 0)
 
     found = instances.by_hand(x, method.error, shrink)
-    codes = [(x[f"w{i}"][0], g, at) for i, (g, _, at) in enumerate(instances.levels_by_hand(x, shrink), 1)]
-    f = x["offset"][0] + sum(w @ g for w, g, _ in codes)
-    moved = np.asarray([[w @ (at - g) for w, g, at in codes]])
-    found["weight"] = Enclosure.exact(np.asarray([[np.linalg.norm(w[g != 0]) for w, g, _ in codes]]))
-    found["count"] = Enclosure.exact(np.asarray([[float(np.count_nonzero(g)) for _, g, _ in codes]]))
+    codes = [(gamma, at) for gamma, _, at in instances.levels_by_hand(x, shrink)]
     known = {name: value.value for name, value in found.items()}
-    bounds = LAYERS[method]({**known, "soft_before": known["before"]})
-    flipped = float(f * (f + moved.sum()) <= 0)
-    numbers = {"change": abs(moved.sum()), "margin": abs(f), "R": bounds.sum(), "deepest": bounds[0, -1]}
-    near = {name: Enclosure.around(np.asarray([v]), np.asarray([1e-11 * abs(v)])) for name, v in numbers.items()}
-    parts = Enclosure.around(np.abs(moved), 1e-11 * np.abs(moved) + 1e-13)
-    return {**found, **near, "moved": parts, "flipped": Enclosure.exact(np.asarray([flipped]))}
+    return {**found, **labels.by_hand(x, codes, LAYERS[method], {**known, "soft_before": known["before"]})}
 
 
 def repair(p: Params, x: Any) -> dict[str, Any]:
@@ -214,21 +171,6 @@ def repair(p: Params, x: Any) -> dict[str, Any]:
 def advise(p: Params, x: Any) -> str:
     """Which layer admits nothing, and what would be admitted instead."""
     return instances.advise(p, x, HARD.error)
-
-
-def _scaled(x: dict[str, Any], factor: float) -> dict[str, Any]:
-    names = ("offset", *(f"w{i}" for i in range(1, x["windows"].shape[1] + 1)))
-    return {**x, **{name: factor * x[name] for name in names}}
-
-
-def negate(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """The other label: f negated."""
-    return _scaled(x, -1)
-
-
-def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """f measured in a unit four times smaller."""
-    return _scaled(x, 4)
 
 
 THEOREM = Theorem(
@@ -304,20 +246,12 @@ THEOREM = Theorem(
     ),
     symbols={
         **{name: instances.SYMBOLS[name] for name in ("k", "patch", "mu", "largest", "threshold", "before")},
-        "flipped": (r"[\mathrm{sign}\,\hat f\ne\mathrm{sign}\,f]", "1 where the label changes"),
+        **labels.SYMBOLS,
         "soft_flipped": (r"[\mathrm{sign}\,\hat f^S\ne\mathrm{sign}\,f]", "the same with soft thresholds"),
-        "change": (r"|\hat f-f|", "how far the label's function moves"),
         "soft_change": (r"|\hat f^S-f|", "the same with soft thresholds"),
-        "moved": (r"|w_i^T(\hat\Gamma_i-\Gamma_i)|", "the part of layer i"),
         "soft_moved": (r"|w_i^T(\hat\Gamma^S_i-\Gamma_i)|", "the same with soft thresholds"),
-        "R": ("R", "the margin that is enough"),
         "soft_R": ("R^S", "the same for soft thresholds"),
-        "deepest": ("R_K", "the part of R that the deepest layer makes"),
-        "weight": (r"\lVert(w_i)_{T_i}\rVert_2", "size of the weights on the support"),
-        "count": ("|T_i|", "all non-zeros of a code"),
         "soft_before": (r"\varepsilon^S_{i-1}", "bound on the error of the layer before, soft"),
-        "norms": (r"\sum_i\lVert w_i\rVert_2", "size of the weights"),
-        "epsilon": (r"\varepsilon_0", "bound on the noise"),
     },
     figures=(
         Figure(
@@ -330,6 +264,6 @@ THEOREM = Theorem(
             y="|f found - f|",
         ),
     ),
-    invariances={"rescale": rescale, "negate the label": negate},
+    invariances={"rescale": labels.rescale, "negate the label": labels.negate},
     not_tested=("several classes", "weights that were learned"),
 )

@@ -245,7 +245,8 @@ Arrays = Mapping[str, Any]
 @dataclass(frozen=True)
 class Move:
     """What a worst-case search may change: ``apply(draw, x, step)`` returns the changed arrays of the instances ``x``,
-    each member (B,) moved by about its own ``step`` relative to its size."""
+    each member (B,) moved by about its own ``step`` relative to its size. Where a gradient of the ratio is known, a
+    step along it is a move: its step sizes adapt as those of the others do."""
 
     name: str
     apply: Callable[[Any, dict[str, Any], Any], dict[str, Any]]
