@@ -52,6 +52,13 @@ def test_variants_of_a_formula_change_one_place_each():
         Formula("a.b")
 
 
+def test_variants_that_are_equal_are_none():
+    changes = [what for what, _ in Formula("(a - b)**2 / (sqrt(m) + sqrt(n))").variants()]
+    assert "a and b exchanged" not in changes
+    assert "m and n exchanged" not in changes
+    assert {"a and m exchanged", "exponent of (a - b) ** 2 one more"} <= set(changes)
+
+
 def test_stronger_bounds_are_refuted_and_weaker_ones_are_known_as_such():
     found = mutants(toys.toy("one", (toys.TRUE,), instances=300, batch=64))
     assert found["true: all of it times 0.9"] == "refuted"
@@ -65,7 +72,7 @@ def test_a_dropped_hypothesis_is_refuted_survives_or_is_untested():
     found = mutants(toys.toy("two", (needed, idle), instances=300, batch=64))
     assert found["needed: without 'large'"] == "refuted"
     assert found["idle: without 'large'"] == "survives"
-    hard = replace(toys.toy("three", (idle,), instances=300, batch=64), families={"hard": "close to 1"})
+    hard = replace(toys.toy("three", (idle,), instances=300, batch=64), families={"hard": "close to 1"}, shares={})
     assert mutants(hard)["idle: without 'large'"] == "untested"
 
 
@@ -166,6 +173,17 @@ def test_an_order_of_growth_has_no_factor_and_an_equality_no_other_side():
     equal = Claim("equal", Identity(), "value", Formula("value"))
     changes = [change for claim in (rate, equal) for change, _ in mutate._mutants(claim)]
     assert changes == ["exponent 0.75", "exponent 1.25", "all of it times 0.9", "all of it times 1.1"]
+
+
+def test_a_rate_against_a_constant_is_none():
+    def solve(p, x):
+        return {**toys.solve(p, x), "size": 2 + 0 * x["u"]}
+
+    rate = Claim("rate", Rate(1.0), "value", Formula("u_size * size"), relation="==")
+    theorem = toys.toy("rate", (rate,), lambda p, x: {**solve(p, x), "u_size": 1 + x["u"]}, instances=60)
+    changes = {m["change"] for m in mutate.mutate(theorem, toys.Params(), NUMPY, 0, 0.01)}
+    assert "size dropped from u_size * size" in changes
+    assert "u_size dropped from u_size * size" not in changes
 
 
 def test_a_comparison_that_the_run_confirms_is_explained():

@@ -80,6 +80,29 @@ def test_a_subspace_has_a_rate_near_two_a_plus_a_square():
     assert judged.words("constant 1.5").count("violated") == 16
 
 
+@pytest.mark.parametrize("family", ["subspace, r = 5", "subspace, m = 8"])
+def test_the_norm_from_either_gram_matrix(family):
+    judged = draw(LARGE, family, 4)
+    rate = judged.quantities["rho"]
+    for A, low, high in zip(judged.x["A"], rate.lower, rate.upper, strict=True):
+        direct = np.linalg.norm(np.eye(A.shape[1]) - A.T @ A / len(A), 2)
+        assert low <= direct <= high <= low + 1e-10
+
+
+def test_one_row_and_many_columns():
+    judged = draw(LARGE, "subspace, r = 40000, m = 1", 4)
+    assert judged.best("rho") == pytest.approx((judged.x["A"][:, 0, :] ** 2).sum(axis=-1) - 1)
+    assert judged.ratio("subspace, t = 2").min() > 0.95
+
+
+def test_on_the_whole_space_the_rate_is_one_minus_the_squared_condition():
+    judged = draw(SMALL, "whole space", 3)
+    values = np.linalg.svd(judged.x["A"], compute_uv=False)
+    assert judged.best("rho") == pytest.approx(1 - (values[:, -1] / values[:, 0]) ** 2)
+    assert judged.words("certified, t = 2") == ["holds"] * 3
+    assert draw(SMALL, "whole space, long step", 3).best("rho") == pytest.approx(np.full(3, 2.0))
+
+
 def test_below_the_squared_width_the_square_takes_over():
     few, more = (draw(LARGE, f"subspace, m = {m}", 16).best("rho").mean() for m in (2, 32))
     assert few / more > 6  # first order would be 4

@@ -15,6 +15,7 @@ from theorems.inverse_problems.phase_transition import (
     GRID,
     LARGE,
     MEANINGFUL,
+    SMALLEST,
     THEOREM,
     Params,
 )
@@ -36,6 +37,14 @@ def test_the_narrowest_transition_has_a_closed_form():
     for name, value in (("critical", delta + 0.5), ("dimension", delta)):
         found = judged.best(name)
         assert abs(found.mean() - value) <= 5 * found.std() / math.sqrt(size)
+
+
+def test_in_the_plane_half_of_all_rows_are_enough():
+    judged = draw(THEOREM, SMALLEST, 2000)
+    critical = judged.best("critical")
+    assert set(critical) == {1.0, 2.0}
+    assert abs(critical.mean() - 1.5) <= 5 * 0.5 / math.sqrt(2000)
+    assert abs(judged.best("dimension").mean() - 1) <= 5 * judged.best("dimension").std() / math.sqrt(2000)
 
 
 @pytest.mark.parametrize(("family", "k"), [("k = d/20", 2), ("k = d/4", 10), ("k = d/2", 20)])

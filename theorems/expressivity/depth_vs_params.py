@@ -229,6 +229,8 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    # What a network was built for is lost when its weights move.
+    fixed=("kind", *(f"{name}{layer}" for name in "Wb" for layer in range(1, 65))),
     families={
         FOLDED: "one input, widths 3, up to 6 layers: 4^L regions",
         RANDOM: "one input, width 8, up to 16 layers, Gaussian",

@@ -276,5 +276,19 @@ THEOREM = Theorem(
         ),
     ),
     invariances={"permute coordinates": permute, "flip signs": flip},
+    survivors={
+        "d psi - delta <= 2 sqrt(d/k): *": "l <= sqrt(d/k) for all k < d: both are 1 at k = d, and l stays below 3",
+        "slide: omega^2 = O(k log d): *": "delta <= k (2 log(d/k) + 5/4), below 3.6 k log d from d = 3 on, and 1 at "
+        "d = 2",
+        **dict.fromkeys(
+            (f"delta/d <= 2 (k/d) log(d/k) + (5/4)(k/d): {change}" for change in ("1 * 0.9", "5 * 0.9", "4 * 1.1")),
+            "psi(s) <= s (2 log(1/s) + 1), which is less: both sides over s are functions of one variable",
+        ),
+        **dict.fromkeys(
+            (f"delta/d <= 2 (k/d) log(d/k) + (5/4)(k/d): {change}" for change in ("all * 0.9", "2 * 0.9")),
+            "psi(s) is less for every s above e^-50, so for every d up to 100,000, the largest that can be asked for; "
+            "below e^-100 it is false",
+        ),
+    },
     not_tested=("d above 1000 in the default run",),
 )

@@ -382,5 +382,26 @@ THEOREM = Theorem(
             y="relative error at the last step",
         ),
     ),
+    survivors={
+        **{
+            f"{name}: {change}": f"an observation at these sizes as the claim is one: {seen} in every draw"
+            for name, seen, changes in (
+                ("ends below 2 epsilon", "the last error is below 1.31 epsilon", ("* times 0.9", "a tenth of delta")),
+                (
+                    "slide (a), as an estimate of the error",
+                    "the error is below 1.31 (rho_P^t + epsilon)",
+                    ("* times 0.9", "exponent * one more", "a tenth of delta"),
+                ),
+                (
+                    "slide (b), at step 20",
+                    "epsilon is below rho_P^22/2 and rho_P^20/2.5",
+                    ("* times 0.9", "* times 1.1", "exponent * one more", "a tenth of delta"),
+                ),
+            )
+            for change in changes
+        },
+        "slide (a), as an estimate of the error: attained_P and epsilon exchanged": "the rates are above 1/2 here, and "
+        "the error is never above that of the start",
+    },
     not_tested=("other projectors and noise", "signals longer than 400 entries"),
 )

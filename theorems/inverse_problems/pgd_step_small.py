@@ -59,11 +59,25 @@ from pydantic import Field
 
 from theorems.bibliography import DAVIDSON2001, GIRYES2019, GORDON1988, OURS, OYMAK2018
 from theorems.inverse_problems import _gaussian
-from verify import Claim, Enclosure, Figure, Formula, Parameters, Probability, Rate, Source, Theorem, misreading
+from verify import (
+    Claim,
+    Enclosure,
+    Figure,
+    Formula,
+    Parameters,
+    Probability,
+    Rate,
+    Sharper,
+    Source,
+    Theorem,
+    misreading,
+)
 from verify.core.arrays import eps, namespace, to_numpy
-from verify.kit import descent, widths
+from verify.kit import descent, rho, widths
 
 BOUND = Formula("1 - (max(b - omega - t, 0) / (sqrt(m) + sqrt(d) + t))**2")
+SHARPER = Formula("1 - (max(b - omega - s, 0) / (sqrt(m) + sqrt(d) + r))**2")
+ISOPERIMETRY = "by isoperimetry as its median is no larger than its mean"
 ANY_STEP = Formula("1 - mu * max(b - omega - t, 0)**2 + 2 * over")
 SQUARED = Formula("((b - omega) / (sqrt(m) + sqrt(d)))**2")
 PRINTED = Formula("(sqrt(m) - omega) / (m + d)")
@@ -71,8 +85,9 @@ SLIDE = Source(GIRYES2019, "slides 'PGD convergence rate' and 'Inaccurate projec
 
 LADDER_D = {f"d = {d}": (d, 3 * d // 4, d // 50) for d in (50, 100, 150, 200, 300, 400)}
 LADDER_M = {f"m = {m}": (100, m, 2) for m in (40, 60, 90, 135, 200, 300)}
-OTHERS = {"slide's step": (100, 80, 2), "near the transition": (100, 10, 2)}
+OTHERS = {"slide's step": (100, 80, 2), "short step": (100, 80, 2), "near the transition": (100, 10, 2)}
 SIZES = LADDER_D | LADDER_M | OTHERS
+WHOLE = {"whole space": (200, 800), "whole space, long step": (20, 80)}  # C = R^d: d, m
 
 NORM_STEP, ALONG_D, ALONG_M = "mu = 1/|A|^2", "on the ladder in d", "on the ladder in m"
 CERTIFIED, AWAY, NEAR = "upper end certified", "sqrt(m) > omega + 1", "omega < sqrt(m) < omega + 1"
@@ -93,21 +108,19 @@ class Params(Parameters):
 
 
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
-    """A (B, m, d); mu (B,); signs (1, d) of the signal; starts (B, S, d) of the ascent; kind (1,), the ladder."""
-    d, m, k = SIZES.get(family, (p.d, p.m, min(p.k, p.d)))
+    """A (B, m, d); mu (B,); kind (1,), the ladder; signs (1, d) of the signal and starts (B, S, d) of the ascent for
+    the l1 descent cone, without which C is the whole space."""
+    d, m, k = (*WHOLE[family], 0) if family in WHOLE else SIZES.get(family, (p.d, p.m, min(p.k, p.d)))
     A = draw.normal(m, d)
     if family == "slide's step":
         mu = draw.full((m**0.5 + d**0.5) ** -2)
     else:
-        mu = 1 / descent.largest_eigenvalue_of_gram(A)
-    kind = 1 if family in LADDER_D else 2 if family in LADDER_M else 3 if family == "certified" else 0
-    return {
-        "A": A,
-        "mu": mu,
-        "signs": _gaussian.signs(draw, d, k),
-        "starts": draw.normal(p.starts, d),
-        "kind": draw.backend.asarray([kind]),
-    }
+        share = {"short step": 0.01, "whole space, long step": 3.0}.get(family, 1.0)
+        mu = share / descent.largest_eigenvalue_of_gram(A)
+    certified = family == "certified" or family in WHOLE
+    kind = 1 if family in LADDER_D else 2 if family in LADDER_M else 3 if certified else 0
+    x = {"A": A, "mu": mu, "kind": draw.backend.asarray([kind])}
+    return x if k == 0 else {**x, "signs": _gaussian.signs(draw, d, k), "starts": draw.normal(p.starts, d)}
 
 
 def hypotheses(p: Params, x: Any) -> dict[str, Any]:
@@ -115,7 +128,7 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     xp, A = namespace(x["A"]), x["A"]
     m, d = A.shape[-2:]
     kind = int(to_numpy(x["kind"])[0])
-    _, low, high = _gaussian.width_ends(d, _sparsity(x))
+    low, high = _gaussian.width_ends(d, _sparsity(x))[1:] if "signs" in x else (widths.gaussian_length(d),) * 2
     over = xp.abs(x["mu"] * descent.largest_eigenvalue_of_gram(A) - 1)
 
     def known(margin: float) -> Any:
@@ -139,7 +152,14 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
     """The rate between its ends, and the numbers of the bounds."""
     xp, A, mu = namespace(x["A"]), x["A"], x["mu"]
     m, d = A.shape[-2:]
-    rate = _gaussian.bracket(A, mu, x["signs"], x["starts"], certify=bool(to_numpy(x["kind"])[0] == 3))
+    if "signs" in x:
+        rate = _gaussian.bracket(A, mu, x["signs"], x["starts"], certify=bool(to_numpy(x["kind"])[0] == 3))
+        omega = _gaussian.width(A, _sparsity(x))
+    else:
+        M = descent.gradient_map(A, mu)
+        value = xp.max(xp.abs(xp.linalg.eigvalsh(M)), axis=-1)
+        rate = Enclosure.around(value, rho.rounding(M) + descent.gradient_map_rounding(A, mu))
+        omega = _gaussian.constant(A, widths.gaussian_length(d))
     # The step is 1/|A|^2 up to the rounding of an eigenvalue, which moves M by as much.
     slack = 8 * (m + d) * eps(A)
     rate = Enclosure(rate.value - slack, rate.lower - slack, rate.upper + slack)
@@ -150,7 +170,7 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
         "rho": rate,
         "attained": rate.lower,
         "gap": 1 - rate.value,
-        "omega": _gaussian.width(A, _sparsity(x)),
+        "omega": omega,
         "b": _gaussian.constant(A, widths.gaussian_length(m)),
         "mu": mu,
         "over": over,
@@ -177,11 +197,14 @@ THEOREM = Theorem(
         **{name: f"m = {m}, k = {k}: a rung of the ladder with fixed shape" for name, (_, m, k) in LADDER_D.items()},
         **dict.fromkeys(LADDER_M, "d = 100, k = 2: a rung of the ladder towards many measurements"),
         "slide's step": "d = 100, m = 80, k = 2, mu = (sqrt m + sqrt d)^-2: M is at times indefinite",
+        "short step": "d = 100, m = 80, k = 2, a hundredth of the step",
+        "whole space": "C = R^200, m = 800: rho is known, and omega and sqrt(d) are large beside t",
+        "whole space, long step": "C = R^20, m = 80, mu = 3/|A|^2: M is indefinite",
         "near the transition": "d = 100, m = 10, k = 2: sqrt(m) just above omega",
         "certified": "small, both ends of rho certain",
     },
     shares={**dict.fromkeys(LADDER_M, 2.0), "d = 300": 0.8, "d = 400": 0.5, "certified": 2.0},
-    instances=940,
+    instances=1060,
     batch=24,
     claims=(
         _claim("certified, t = 2", BOUND.where(t=2), 2, (NORM_STEP, CERTIFIED), measured="rho"),
@@ -310,6 +333,26 @@ THEOREM = Theorem(
             x="bound at t = 2",
             y="rho (ascent value)",
         ),
+    ),
+    sharper=tuple(
+        Sharper(f"{name}, t = {t}", why, SHARPER.where(s=s, r=r))
+        for name in ("certified", "ascent value")
+        for t, s, r, why in (
+            (2, 2, 1.11, f"P(|A| > sqrt(m) + sqrt(d) + 1.11) < 0.134, {ISOPERIMETRY}, so both events have 2 exp(-2)"),
+            (
+                2,
+                1.8,
+                2,
+                f"P(|A| > sqrt(m) + sqrt(d) + 2) < 0.023, {ISOPERIMETRY}, and exp(-1.8^2/2) + 0.023 < 2 exp(-2)",
+            ),
+            (2.5, 2.5, 1.71, f"P(|A| > sqrt(m) + sqrt(d) + 1.71) < 0.0437, {ISOPERIMETRY}, which is exp(-2.5^2/2)"),
+            (
+                2.5,
+                2.25,
+                2.5,
+                f"P(|A| > sqrt(m) + sqrt(d) + 2.5) < 0.0063, {ISOPERIMETRY}, and exp(-2.25^2/2) is 0.0796",
+            ),
+        )
     ),
     not_tested=("upper ends of rho beyond 20 coordinates", "signals longer than 400 entries"),
 )

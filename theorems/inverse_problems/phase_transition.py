@@ -68,14 +68,14 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import AMELUNXEN2014, GIRYES2019, MCCOY2014, OURS
-from verify import Claim, Figure, Formula, Mean, Parameters, Probability, Source, Theorem, control
+from verify import Claim, Figure, Formula, Mean, Parameters, Probability, Sharper, Source, Theorem, control
 from verify.core.arrays import dot, namespace
 from verify.kit import recovery, widths
 from verify.kit.cones import L1DescentCone, l1_cone_reference
 
 LARGE = "a larger d"
 SHARES = {f"k = d/{n}": Fraction(1, n) for n in (60, 20, 10, 6, 4, 3, 2)}
-ALMOST_ALL = "k = d - 1"
+ALMOST_ALL, SMALLEST = "k = d - 1", "k = 1, d = 2"
 VECTORS = 16  # Gaussian vectors an instance, for its estimate of delta
 GRID, ABOVE, BELOW, MEANINGFUL = "m is drawn", "m >= d psi", "0 < m <= d psi - l", "bounds between 0 and d"
 SIGMA = "sqrt(2 * min(psi, d - psi + l))"
@@ -99,6 +99,8 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     d, k = p.d, p.d - 1
     if family == LARGE:
         d, k = p.large_d, min(p.large_k, p.large_d - 1)
+    elif family == SMALLEST:
+        d, k = 2, 1
     elif family != ALMOST_ALL:
         k = max(1, int(SHARES[family] * d))
     m = draw.full(-1.0) if family in (LARGE, ALMOST_ALL) else draw.whole(0, d)
@@ -197,9 +199,11 @@ THEOREM = Theorem(
     families={
         **{name: f"{float(100 * share):.3g} % of the entries are not zero" for name, share in SHARES.items()},
         ALMOST_ALL: "the narrowest transition: m_* is d or d - 1",
+        SMALLEST: "m_* is 1 or 2, each for half of all A: a tenth of the half row shows",
         LARGE: "large enough for Theorem II to say something",
     },
-    instances=7300,
+    shares={SMALLEST: 5.0},
+    instances=11350,
     batch=400,
     claims=(
         Claim("E m_* = delta + 1/2", Mean(), "critical", Formula("dimension + 1 / 2"), relation="=="),
@@ -298,5 +302,23 @@ THEOREM = Theorem(
         ),
     ),
     invariances={"permute coordinates": permute, "rescale": rescale},
+    sharper=tuple(
+        sharper
+        for name, sign in (("Theorem II: recovery", "+"), ("Theorem II: failure", "-"))
+        for sharper in (
+            Sharper(
+                name,
+                "the tails at m <= d are at most exp(-(m - delta)^2/(4 d)) = 1/64, and no m is above d",
+                delta=1 / 64,
+                given=(),
+            ),
+            Sharper(
+                name,
+                "Cantelli's inequality: the claims of half",
+                Formula(f"psi + {SIGMA} + 1" if sign == "+" else f"psi - l - {SIGMA}"),
+                given=(),
+            ),
+        )
+    ),
     not_tested=("d above 80 in the default run",),
 )

@@ -22,6 +22,7 @@ STANDARD = {
     "affine Hadamard": lambda n: dictionaries.affine_hadamard(n or 8),
     "transversal": lambda n: dictionaries.transversal(*((n, n + 2) if n else (9, 11))),
 }
+SMALL = {"small simplex": lambda n: dictionaries.simplex(n or 5)}  # nearly the largest coherence that admits a non-zero
 Name = Literal["each", "identity and Hadamard", "conference", "simplex", "affine Hadamard", "transversal", "gaussian"]
 
 
@@ -49,8 +50,9 @@ def dictionary(draw: Any, p: DictionaryParams, family: str) -> tuple[Any, Any]:
         gram = xp.abs(xp.matmul(xp.matrix_transpose(D), D))
         off = gram * (1 - xp.eye(2 * n, dtype=D.dtype, device=D.device))
         return D, xp.max(off, axis=(-2, -1))
-    name = next(name for name in STANDARD if family.startswith(name)) if p.dictionary == "each" else p.dictionary
-    made = STANDARD[name](p.n if p.dictionary != "each" else 0)
+    known = {**STANDARD, **SMALL}
+    name = next(name for name in known if family.startswith(name)) if p.dictionary == "each" else p.dictionary
+    made = known[name](p.n if p.dictionary != "each" else 0)
     return draw.backend.asarray(made.D)[None, ...], draw.backend.asarray([made.mu])
 
 
@@ -181,8 +183,11 @@ class SolverParams(DictionaryParams):
 EFFORT = ("gap", "iterations")  # of the solver: a worst-case search leaves them alone
 NOISY_FAMILIES = {
     **{f"{name}, random noise": f"{name}, noise uniform on the sphere" for name in STANDARD},
-    **{f"{name}, worst noise": f"{name}, the closed-form worst noise" for name in STANDARD},
-    "simplex, feasible points": "no solver: the feasible points of the flipped simplex that nearly attain the bound",
+    **{f"{name}, worst noise": f"{name}, the closed-form worst noise" for name in (*STANDARD, *SMALL)},
+    **{
+        f"{name}, feasible points": "no solver: the feasible points of the flipped simplex that nearly attain the bound"
+        for name in ("simplex", *SMALL)
+    },
 }
 
 
@@ -191,11 +196,11 @@ def noisy(draw: Any, p: SolverParams, family: str, limit: Fraction) -> dict[str,
     D, mu = dictionary(draw, p, family)
     n, m = D.shape[-2:]
     k = sparsity(draw, p, mu, limit)
-    radius = draw.log_uniform(low=0.006737946999085467, high=1.0)
+    radius = draw.log_uniform(low=0.006737946999085467, high=20.0)
     if family.endswith("feasible points") and p.dictionary in ("each", "simplex"):
         return flipped_simplex(draw, D, mu, k, radius)
     # On the simplex equal signs make every coherence term work against recovery.
-    signs = draw.full(1.0, m) if family.startswith("simplex, worst") else None
+    signs = draw.full(1.0, m) if family.endswith("simplex, worst noise") else None
     alpha = sparse_vector(draw, m, k, signs)
     v = random_noise(draw, n, radius)
     if family.endswith("worst noise"):

@@ -44,7 +44,7 @@ from typing import Any
 
 from theorems.bibliography import DONOHO2006, ELAD2018, OURS
 from theorems.sparse_coding import _instances as instances
-from verify import Claim, Every, Figure, Formula, Move, Source, Theorem, control
+from verify import Claim, Every, Figure, Formula, Move, Sharper, Source, Theorem, control
 from verify.core.arrays import namespace, to_numpy
 
 QUARTER = Fraction(1, 4)
@@ -177,6 +177,13 @@ THEOREM = Theorem(
             x="non-zeros k",
             y="error / bound",
             against="k",
+        ),
+    ),
+    sharper=(
+        Sharper(
+            "slide, solutions",
+            "Theorem B of bp_stability_sharp: solutions are within 2 epsilon/sqrt(1 - (k - 1) mu)",
+            Formula("2 * epsilon / sqrt(1 - (k - 1) * mu)"),
         ),
     ),
     invariances={

@@ -10,6 +10,7 @@ arithmetic of a recheck (python-flint), SymPy's expression and the LaTeX of a pa
 from __future__ import annotations
 
 import ast
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -127,8 +128,6 @@ def _elementwise(f: str) -> Callable[[Any], Any]:
     def array(x: Any) -> Any:
         if is_array(x):
             return getattr(namespace(x), f)(x)
-        import math
-
         return abs(x) if f == "abs" else getattr(math, f)(x)
 
     return array
@@ -250,7 +249,7 @@ class Formula:
     def variants(self, whole_numbers: bool = False) -> list[tuple[str, Formula]]:
         """Formulas that a slip of the pen could make of this one, each with what was changed: constants and the whole
         by a tenth up and down (of ``whole_numbers`` by one), exponents by one, a term or a factor dropped, a root
-        forgotten, max for min, two names exchanged. No two are alike and none is the formula itself.
+        forgotten, max for min, two names exchanged. No two are alike and none is the formula itself or equal to it.
 
         >>> [what for what, _ in Formula("2 * a + b").variants()]  # doctest: +ELLIPSIS
         ['all of it times 0.9', 'all of it times 1.1', ..., 'a and b exchanged']
@@ -267,10 +266,22 @@ class Formula:
                 found.append((f"{one} and {other} exchanged", self.where(**{one: other, other: one})))
         seen, kept = {self.text}, []
         for what, formula in found:
-            if formula.text not in seen and formula.names:
+            if formula.text not in seen and formula.names and not self._equals(formula):
                 seen.add(formula.text)
                 kept.append((what, formula))
         return kept
+
+    def _equals(self, other: Formula) -> bool:
+        """Whether two formulas of the same names have the same values, to twelve digits, at a few points."""
+        import numpy as np
+
+        if set(other.names) != set(self.names):
+            return False
+        points = np.arange(1, 9)
+        at = {name: 0.3 + (points * math.sqrt(2 + 3 * number)) % 3 for number, name in enumerate(self.names)}
+        with np.errstate(all="ignore"):
+            one, two = np.asarray(self(at)), np.asarray(other(at))
+        return bool(np.isfinite(one).any() and np.allclose(one, two, rtol=1e-12, atol=0, equal_nan=True))
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """The value on arrays and numbers, as the arithmetic of the arrays gives it (integers stay integers).

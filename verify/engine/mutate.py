@@ -10,7 +10,8 @@ that it states. Each mutant is decided on the same instances by the same rules, 
 - ``untested``: a dropped hypothesis without which no further instance could be decided;
 - ``survives``: none of these. Either the mutant is true, or the instances are not nasty enough.
 
-A mutant whose bound is a number on no eligible instance is none, and neither is a rate with a factor before its bound.
+A mutant whose bound is a number on no eligible instance is none, and neither is a rate against a constant, or with a
+factor before its bound.
 
 The *score* is the share of the refuted among the refuted and the surviving that nothing explains. What may explain a
 survivor is that it is true:
@@ -86,6 +87,7 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
     tallies: list[dict[str, Tally]] = [{} for _ in mutants]
     generous, freed, senseless = [True] * len(mutants), [False] * len(mutants), set()
     says, rounding = [False] * len(mutants), _rounding(theorem)
+    ranges = [(math.inf, -math.inf)] * len(mutants)
     most = theorem.instances if any(isinstance(c.kind, STATISTICAL) for c in claims) else INSTANCES
     with np.errstate(all="ignore"):
         for family, count in theorem.counts(theorem.instances).items():
@@ -108,6 +110,9 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
                     generous[i] &= _at_least_as_generous(claim, bound, before, eligible)
                     freed[i] |= bool((allowed & ~eligible & out.finite).any())
                     says[i] |= _is_a_number(bound)[allowed].any() or not _is_a_number(before)[eligible].any()
+                    if isinstance(mutant.kind, Rate) and allowed.any():
+                        seen = bound[allowed] if len(bound) > 1 else bound
+                        ranges[i] = min(ranges[i][0], float(seen.min())), max(ranges[i][1], float(seen.max()))
                     if facts[i]:
                         new = _bound(mutant, p, exact)
                         facts[i] = [
@@ -117,7 +122,8 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
                         ]
     found = []
     for i, (claim, change, mutant) in enumerate(mutants):
-        if i in senseless or not says[i]:
+        low, high = ranges[i]
+        if i in senseless or not says[i] or (isinstance(mutant.kind, Rate) and high - low <= 1e-9 * abs(high)):
             continue
         decision = verdict.decide(mutant, tallies[i], alpha)
         dropped = len(mutant.given) < len(claim.given)
