@@ -66,10 +66,10 @@ SECTIONS = (
     ),
     (
         "The engine: overhead, workers, memory, growth",
-        "One BLAS thread, the best of three. First table: seconds of all batches of a quarter of the default run by the "
-        "theorem's functions alone, and by the engine with everything it decides and gathers; recording is the ledger's "
-        "share. Second: whole runs, verdicts included. Third: the largest resident size of a whole process. Fourth: how "
-        "the cost of an instance grows.",
+        "One BLAS thread, the best of three. First table: seconds of all batches of a quarter of the default run by "
+        "the theorem's functions alone, and by the engine with everything it decides and gathers; recording is the "
+        "ledger's share. Second: whole runs, verdicts included. Third: the largest resident size of a whole process. "
+        "Fourth: how the cost of an instance grows.",
         scale.table,
     ),
     (
