@@ -8,6 +8,7 @@ from typing import Any
 
 from verify import Enclosure
 from verify.core.arrays import eps, namespace, norm_inf, put, take_batch, to_numpy
+from verify.kit import dictionaries as kit
 from verify.kit import lagrangian, multilayer, shrinkage
 from verify.kit.multilayer import Layer, Model
 
@@ -54,6 +55,21 @@ def dictionaries(draw: Any, setting: Setting) -> dict[str, Any]:
     windows = draw.xp.asarray([[[s.inputs, s.outputs, s.length] for s in stacked]], device=draw.backend.device)
     blocks = {f"D{i}": layer.A for i, layer in enumerate(stacked, 1)}
     return {**blocks, "mu": draw.backend.asarray([list(model.mu)]), "windows": windows}
+
+
+def over_simplex(draw: Any, n: int, taps: int) -> dict[str, Any]:
+    """The same arrays for two layers in global norms: a simplex in n dimensions, under as many atoms as there is room
+    for with ``taps`` equal taps on places of their own. Their products lean against each other like those of a
+    simplex."""
+    import numpy as np
+
+    made = kit.simplex(n)
+    count = made.m // taps
+    second = np.zeros((made.m, count))
+    second[np.arange(taps * count), np.repeat(np.arange(count), taps)] = taps**-0.5
+    windows = draw.xp.asarray([[[n, made.m, 1], [made.m, count, 1]]], device=draw.backend.device)
+    blocks = {f"D{i}": draw.backend.asarray(D)[None, ...] for i, D in enumerate((made.D, second), 1)}
+    return {**blocks, "mu": draw.backend.asarray([[made.mu, 0.0]]), "windows": windows}
 
 
 def layers(x: Any) -> list[Layer]:

@@ -181,50 +181,51 @@ def _under_identity(draw: Any) -> dict[str, Any]:
 
 def _small(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """The models whose products lean against each other as much as the bounds allow."""
-    first, second, mu = _models(p.n, family)
-    n, middle = first.shape
-    m = second.shape[1]
-    x = {
-        "D1": draw.backend.asarray(first)[None, ...],
-        "D2": draw.backend.asarray(second)[None, ...],
-        "mu": draw.backend.asarray([list(mu)]),
-        "windows": draw.xp.asarray([[[n, middle, 1], [middle, m, 1]]], device=draw.backend.device),
-    }
     if family == THREE:
+        x = _arrays(draw, *_three_atoms())
         code = draw.sign()[:, None] * draw.backend.asarray([[1.0, 0.0]])
         return {**x, "code": code, "other": 0 * code}
     if family == OPPOSITE:
-        rank = draw.ranks(m // 2)
-        pair = draw.xp.astype(rank == 0, draw.backend.float)
+        x = _arrays(draw, *_opposite_taps(p.n))
+        pair = draw.xp.astype(draw.ranks(x["D2"].shape[-1] // 2) == 0, draw.backend.float)
         zero = draw.xp.zeros_like(pair)
         return {**x, "code": draw.xp.concat([-pair, zero], axis=-1), "other": draw.xp.concat([zero, pair], axis=-1)}
-    top = max(1, dictionaries.admitted(mu[0], HALF) // 2)  # two taps to an atom
+    x = layered.over_simplex(draw, p.n, 2)
+    m = x["D2"].shape[-1]
+    top = max(1, dictionaries.admitted(1 / p.n, HALF) // 2)  # two taps to an atom
     k = draw.integers(p.k or 1, (p.k or min(top, m // 2)) + 1)[:, None]
     rank, one = draw.ranks(m), draw.full(1.0, m)
     code = draw.xp.where(rank < k, -one, 0 * one)
     return {**x, "code": code, "other": draw.xp.where((rank >= k) & (rank < 2 * k), one, 0 * one)}
 
 
-@lru_cache(maxsize=8)
-def _models(n: int, family: str) -> tuple[Any, Any, tuple[float, float]]:
-    """D_1, D_2 and their coherences, on the host."""
+def _arrays(draw: Any, first: Any, second: Any, mu: list[float]) -> dict[str, Any]:
+    """The arrays of two layers in global norms."""
+    windows = draw.xp.asarray([[(*first.shape, 1), (*second.shape, 1)]], device=draw.backend.device)
+    blocks = {f"D{i}": draw.backend.asarray(D)[None, ...] for i, D in enumerate((first, second), 1)}
+    return {**blocks, "mu": draw.backend.asarray([mu]), "windows": windows}
+
+
+def _three_atoms() -> tuple[Any, Any, list[float]]:
+    """D_1 with the inner product 1/4 and D_2 with their difference, on the host."""
     import numpy as np
 
-    if family == THREE:
-        first = np.asarray([[1.0, 0.25, 0.0], [0.0, 15**0.5 / 4, 0.0], [0.0, 0.0, 1.0]])
-        second = np.asarray([[0.5**0.5, 0.0], [-(0.5**0.5), 0.0], [0.0, 1.0]])
-        return first, second, (0.25, 0.0)
+    first = np.asarray([[1.0, 0.25, 0.0], [0.0, 15**0.5 / 4, 0.0], [0.0, 0.0, 1.0]])
+    return first, np.asarray([[0.5**0.5, 0.0], [-(0.5**0.5), 0.0], [0.0, 1.0]]), [0.25, 0.0]
+
+
+@lru_cache(maxsize=8)
+def _opposite_taps(n: int) -> tuple[Any, Any, list[float]]:
+    """A simplex, and pairs of atoms with the taps 3 and -1, -1 and 3 over the root of 10, on the host."""
+    import numpy as np
+
     made = dictionaries.simplex(n)
     pairs = np.arange(made.m // 2)
-    if family == OPPOSITE:
-        second = np.zeros((made.m, 2 * len(pairs)))
-        for side in (0, 1):
-            second[2 * pairs + side, pairs + side * len(pairs)] = 0.9**0.5
-            second[2 * pairs + 1 - side, pairs + side * len(pairs)] = -(0.1**0.5)
-        return made.D, second, (made.mu, 0.6)
-    second = np.zeros((made.m, len(pairs)))
-    second[2 * pairs, pairs] = second[2 * pairs + 1, pairs] = 0.5**0.5
-    return made.D, second, (made.mu, 0.0)
+    second = np.zeros((made.m, 2 * len(pairs)))
+    for side in (0, 1):
+        second[2 * pairs + side, pairs + side * len(pairs)] = 0.9**0.5
+        second[2 * pairs + 1 - side, pairs + side * len(pairs)] = -(0.1**0.5)
+    return made.D, second, [made.mu, 0.6]
 
 
 def _both(x: Any) -> tuple[list[multilayer.Layer], list[Any], list[Any]]:
