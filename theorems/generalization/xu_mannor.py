@@ -216,6 +216,15 @@ def column_gap(x: Any) -> Any:
     return xp.abs(expected - observed)
 
 
+def repair(p: Params, x: Any) -> dict[str, Any]:
+    """Values of y back into the rows of their cells."""
+    if "y" not in x:
+        return dict(x)
+    xp = namespace(x["y"])
+    row = xp.astype(x["cells"] % ROWS, x["y"].dtype)
+    return {**x, "y": xp.minimum(xp.maximum(x["y"], row / ROWS), (row + 1) / ROWS)}
+
+
 def reference(p: Params, x: Any) -> dict[str, Any]:
     """The same from the definition, for one training set: the expected loss and the empirical one, in fractions; for
     the regression the expected loss row by row."""
@@ -277,6 +286,8 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    repair=repair,
+    fixed=("memory", "scale"),
     families={
         **{name: about for name, (_, _, about) in LAWS.items()},
         MEMORY: "the worst rule, with epsilon less loss where it was trained and epsilon more elsewhere",
