@@ -272,13 +272,13 @@ class Formula:
         return kept
 
     def _equals(self, other: Formula) -> bool:
-        """Whether two formulas of the same names have the same values, to twelve digits, at a few points."""
+        """Whether two formulas of the same names have the same values, to twelve digits, at points of all sizes."""
         import numpy as np
 
         if set(other.names) != set(self.names):
             return False
-        points = np.arange(1, 9)
-        at = {name: 0.3 + (points * math.sqrt(2 + 3 * number)) % 3 for number, name in enumerate(self.names)}
+        points = np.arange(1, 65)
+        at = {name: 10 ** (5 * (points * math.sqrt(2 + 3 * number) % 1) - 2) for number, name in enumerate(self.names)}
         with np.errstate(all="ignore"):
             one, two = np.asarray(self(at)), np.asarray(other(at))
         return bool(np.isfinite(one).any() and np.allclose(one, two, rtol=1e-12, atol=0, equal_nan=True))
