@@ -103,6 +103,17 @@ def test_the_fewest_non_zeros_of_another_representation(seed, n, m, k):
     assert found == min(size, default=m + 1)
 
 
+def test_another_solution_of_a_system_that_the_vector_does_not_solve():
+    """x + y = 1 has (1, 0) and (0, 1); of x + y = 2 the vector (1, 0) is none, and (2, 0) is another."""
+    A, support = np.asarray([[1.0, 1.0]]), np.asarray([[True, False]])
+    for target, solves, fewest in ((1.0, True, 1), (2.0, False, 1), (0.0, False, 0)):
+        ranks = subset_ranks(np.concatenate([A, [[target]]], axis=1)[None])
+        assert fewest_others(ranks, support, np.asarray([solves]))[0] == fewest
+    both = subset_ranks(np.asarray([[[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]]))  # the only solution is (1, 1)
+    assert fewest_others(both, np.asarray([[True, True]]), np.asarray([True]))[0] == 3
+    assert fewest_others(both, np.asarray([[True, True]]), np.asarray([False]))[0] == 2
+
+
 def another(A: np.ndarray, a: np.ndarray, S: list[int]) -> bool:
     """Whether some b != a of the columns S has A b = A a: the system of A_S b_S = A a, solved in floats."""
     target = A @ a

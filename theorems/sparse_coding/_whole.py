@@ -113,7 +113,7 @@ def spark(columns: list[Any]) -> int:
 def fewest_others(columns: list[Any], alpha: Any) -> int:
     """The fewest non-zeros of a vector other than alpha with the same image, and m + 1 if there is none."""
     m, support = len(columns), {j for j, v in enumerate(alpha) if v}
-    image = [sum(a * v for a, v in zip(row, alpha, strict=True)) for row in zip(*columns, strict=True)]
+    image = apply(columns, alpha)
     for size in range(m + 1):
         for S in combinations(range(m), size):
             chosen = [columns[j] for j in S]
@@ -121,6 +121,30 @@ def fewest_others(columns: list[Any], alpha: Any) -> int:
             if alone < size if support <= set(S) else rank([*chosen, image]) == alone:
                 return size
     return m + 1
+
+
+def fewest_deep_others(first: list[Any], second: list[Any], deepest: Any, most: int) -> int:
+    """The same of the deepest code of two layers, the columns of A_1 and A_2, among those whose image under A_2 has
+    ``most`` non-zeros at most: for every set of so many places, the image vanishes at all others."""
+    m, height = len(second), len(first)
+    support = {j for j, v in enumerate(deepest) if v}
+    products = [apply(first, column) for column in second]
+    x, code = apply(products, deepest), apply(second, deepest)
+    for size in range(m + 1):
+        for S in combinations(range(m), size):
+            for places in combinations(range(height), min(most, height)):
+                rest = [i for i in range(height) if i not in places]
+                chosen = [[*products[j], *(second[j][i] for i in rest)] for j in S]
+                solves = support <= set(S) and not any(code[i] for i in rest)
+                alone = rank(chosen)
+                if alone < size if solves else rank([*chosen, [*x, *(0 for _ in rest)]]) == alone:
+                    return size
+    return m + 1
+
+
+def apply(columns: list[Any], vector: Any) -> list[Any]:
+    """The combination of the columns."""
+    return [sum(a * v for a, v in zip(row, vector, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def coherence_squared(columns: list[Any]) -> Fraction:

@@ -66,7 +66,7 @@ def least_eigenvalue(D: Array, support: Array, mask: Array) -> tuple[Array, Arra
 def largest_minor(A: Array) -> Array:
     """An upper bound of the magnitudes of all minors, by Hadamard's inequality: A (B, n, m) -> (B,)."""
     xp = namespace(A)
-    lengths = xp.sort(xp.sqrt(xp.sum(A * A, axis=-2)), axis=-1, descending=True)[:, : A.shape[-2]]
+    lengths = xp.sort(xp.sqrt(xp.sum(A * A, axis=-2)), axis=-1, descending=True)[:, : min(A.shape[-2:])]
     return xp.prod(xp.maximum(lengths, xp.ones_like(lengths)), axis=-1)
 
 
@@ -107,12 +107,12 @@ def spark(ranks: Array) -> Array:
     return xp.min(xp.where(ranks < sizes, sizes, none), axis=-1)
 
 
-def fewest_others(ranks: Array, support: Array) -> Array:
-    """The fewest non-zeros of a vector b other than a with A b = A a, and m + 1 if there is none: (B,) int64.
+def fewest_others(ranks: Array, support: Array, solves: Array | None = None) -> Array:
+    """The fewest non-zeros of a vector b other than a with A b = y, and m + 1 if there is none: (B,) int64.
 
-    ``ranks`` (B, 2^(m+1)): :func:`subset_ranks` of the columns of A and A a after them; ``support`` (B, m): a != 0.
-    Such a b within the columns S exists when they are dependent, if S holds the support of a, and otherwise when A a
-    depends on them.
+    ``ranks`` (B, 2^(m+1)): :func:`subset_ranks` of the columns of A and y after them; ``support`` (B, m): a != 0;
+    ``solves`` (B,): A a = y, everywhere by default. Such a b within the columns S exists when they are dependent, if S
+    holds the support of a solution a, and otherwise when y depends on them.
     """
     xp = namespace(ranks)
     number = ranks.shape[-1] // 2
@@ -122,7 +122,9 @@ def fewest_others(ranks: Array, support: Array) -> Array:
     bits = xp.asarray([1 << j for j in range(m)], dtype=xp.int64, device=ranks.device)
     own = xp.sum(xp.where(support, bits, xp.zeros_like(bits)), axis=-1)[:, None]
     subsets = xp.arange(number, dtype=xp.int64, device=ranks.device)
-    there = xp.where((subsets & own) == own, alone < sizes, beside == alone)
+    inside = (subsets & own) == own
+    inside = inside if solves is None else inside & solves[:, None]
+    there = xp.where(inside, alone < sizes, beside == alone)
     return xp.min(xp.where(there, sizes, xp.full_like(alone, m + 1)), axis=-1)
 
 
