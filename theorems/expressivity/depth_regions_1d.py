@@ -171,6 +171,8 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    # The weights of built networks are what their claims are about.
+    fixed=("kind", "V", "c", *(f"{name}{layer}" for name in "Wb" for layer in range(1, 17))),
     families={
         "random": "whole weights between -S and S, S = 3, 10 or 100, some degenerate",
         "small": "the same, up to 3 + 3 neurons",

@@ -104,6 +104,12 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     return {NO_ERROR: -xp.astype(left, x["weights"].dtype)}
 
 
+def repair(p: Params, x: Any) -> dict[str, Any]:
+    """Weights are whole numbers from 1 on."""
+    xp = namespace(x["weights"])
+    return {**x, "weights": xp.minimum(xp.maximum(xp.round(x["weights"]), 1.0), 1000.0)}
+
+
 def _times(drawn: Any, examples: int) -> Any:
     """How often each example is drawn: (B, L) -> (B, examples)."""
     xp = namespace(drawn)
@@ -233,6 +239,7 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    repair=repair,
     families={
         "thresholds": "threshold rules; labels flipped with probability 0.3, or from 0.1 to 0.4",
         "labellings": "every labelling is a rule: no error is left on the sample, and all else is wrong",
