@@ -57,7 +57,9 @@ def decide(claim: Claim, tallies: Mapping[str, Tally], alpha: float = 0.01) -> V
     """The verdict on ``claim`` from its tallies by family (empty ones included: they share the error budget)."""
     total = _pooled(tallies)
     found = _RULES[type(claim.kind)](claim, tallies, alpha) if total.eligible else _nothing(total)
-    one_by_one = not isinstance(claim.kind, Mean | Rate | Comparison)  # of these no single instance is a violation
+    one_by_one = not isinstance(
+        claim.kind, Existence | Mean | Rate | Comparison
+    )  # of these no single instance is a violation
     return Verdict(
         verdict=found.word,
         decided=total.decided,
