@@ -127,7 +127,9 @@ def figures_named(theorem: Theorem, scratch: Path) -> str | None:
         for name in figure.claims:
             theorem.claim(name)
         where = f"figure {figure.name}"
-        _demand(figure.family is None or figure.family in theorem.families, f"{where}: no such family")
+        if figure.family is not None:
+            named = [f for f in theorem.families if f.startswith(figure.family)]
+            _demand(figure.family in named if figure.kind == "curves" else bool(named), f"{where}: no such family")
         _demand(figure.against or figure.kind in ("cloud", "curves", "map"), f"{where}: against what?")
         _demand(figure.kind != "map" or theorem.maps, f"{where}: the theorem has no maps")
         _demand(

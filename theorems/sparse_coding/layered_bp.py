@@ -54,10 +54,11 @@ $`\varepsilon_0`$; with $`E=0`$ and weights exactly 0 there is nothing left to c
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from theorems.bibliography import ELAD2018, OURS, PAPYAN2017CNN
 from theorems.sparse_coding import _instances as instances
@@ -67,6 +68,7 @@ from verify.core.arrays import eps, matvec, namespace, norm2, to_numpy
 from verify.kit import dictionaries, lagrangian, multilayer
 
 THIRD = Fraction(1, 3)
+LARGEST = 16384  # entries of a signal
 SPARSE, HALF_SPARSE = "stripes of Gamma_i < (1 + 1/mu_i)/3", "stripes of Gamma_i < (1 + 1/mu_i)/2"
 NOISE, WEIGHTS, GLOBAL, AUDITED = (
     "patches of E <= epsilon",
@@ -112,6 +114,22 @@ class Params(Parameters):
     contrast: float = Field(0.2, gt=0, le=1, description="smallest over largest magnitude in the deepest code")
     noise: float = Field(0, ge=0, description="epsilon; 0: around the largest at which claim 3 says something")
     gap: float = Field(1e-9, gt=0, le=1e-2, description="certified relative duality gap of the full solver")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Params:
+        if self.model == "each":
+            return self
+        atoms, room = (self.g, 2 * self.b) if self.model == "local" else (self.c * self.g, 2 * self.b)
+        rows = self.b * (self.c ** (self.layers - 1) if self.model == "local" else 1)
+        if self.b & (self.b - 1):
+            raise ValueError(f"b={self.b} is no power of 2")
+        if not (self.c <= self.g and all(self.g % divisor for divisor in range(2, math.isqrt(self.g) + 1))):
+            raise ValueError(f"g={self.g} is not a prime that is at least c={self.c}")
+        if atoms > room:
+            raise ValueError(f"b={self.b} has only 2b={room} atoms at the first layer, and the taps take {atoms}")
+        if rows > LARGEST:
+            raise ValueError(f"signals of {rows} entries: at most {LARGEST}; take smaller b, c or fewer layers")
+        return self
 
 
 def setting(p: Params, family: str) -> layered.Setting:
@@ -167,7 +185,8 @@ def _one_layer(draw: Any, p: Params, family: str) -> dict[str, Any]:
     member = instances.sparse_vector(draw, made.m, k)
     signs, direction = lagrangian.victims(D, member)
     factor = draw.choose((1.0, 40.0)) if family == ONE_WEIGHT else draw.full(4.0)
-    inverse = 1 / (1 - (xp.astype(k, D.dtype) - 1) * mu)
+    q = 1 - (xp.astype(k, D.dtype) - 1) * mu
+    inverse = 1 / xp.where(q > 0, q, xp.ones_like(q))  # a k that is asked for may be beyond every limit
     # Entries that survive, or that the weight alone puts out.
     bias = (factor * radius * inverse)[:, None]
     sizes = xp.where(draw.coin()[:, None] > 0, xp.abs(member) + 4 * bias, (1 - 1e-3) * bias)
