@@ -274,9 +274,14 @@ def finished_batches(path):
 def test_interrupted_keeps_what_is_finished_and_says_how_to_go_on(here):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "verify", "theorem=means.py", "budget=10m"]
-    run = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here, env=environment
-    )
+    # Under nohup or in the background of a script the signal is ignored, and a child inherits that.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here, env=environment
+        )
+    finally:
+        signal.signal(signal.SIGINT, ignored)
     ledger = here / "reports" / "ledger.sqlite"
     until = time.monotonic() + 60
     while finished_batches(ledger) < 3 and run.poll() is None and time.monotonic() < until:
