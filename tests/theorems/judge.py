@@ -39,6 +39,10 @@ class Judged:
         (word,) = set(self.words(claim))
         return word
 
+    def alone(self, i: int) -> dict[str, Any]:
+        """Instance i by itself, with a batch axis of length 1."""
+        return {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in self.x.items()}
+
     def ratio(self, claim: str) -> Any:
         """measured/bound at its largest step, (B,)."""
         return self.outcomes[claim].ratio

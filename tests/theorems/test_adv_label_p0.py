@@ -93,7 +93,7 @@ def test_the_edges_of_the_hypotheses():
 def test_the_reference_finds_the_same():
     judged = draw(THEOREM, "transversal, random pairs", 3)
     for i in range(3):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         np.testing.assert_allclose(theirs["moved"][0], judged.best("moved")[i], rtol=1e-10)
         np.testing.assert_array_equal(theirs["flipped"].value[0], judged.best("flipped")[i])

@@ -74,7 +74,7 @@ def test_all_nonzeros_count_not_those_of_a_patch():
 def test_every_quantity_agrees_with_the_matrices(family):
     judged = draw(THEOREM, family, 2)
     for i in range(2):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         for name, value in THEOREM.reference(judged.p, alone).items():
             if name in judged.quantities and name != "error":
                 rows = judged.best(name)

@@ -110,7 +110,7 @@ def test_dependent_atoms_have_no_certificate():
 def test_the_certificate_agrees_with_the_reference():
     judged = draw(THEOREM, "conference, worst support", 3)
     for i in range(3):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         assert theirs["certificate"][0] == pytest.approx(judged.best("certificate")[i], abs=1e-12)
         assert theirs["error"][0] <= 1e-4

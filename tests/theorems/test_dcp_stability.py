@@ -111,7 +111,7 @@ def test_codes_of_one_signal_are_equal():
 def test_the_reference_finds_the_same(family):
     judged = draw(THEOREM, family, 2)
     for i in range(2):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         np.testing.assert_allclose(theirs["error"][0], judged.best("error")[i], rtol=1e-12)
         np.testing.assert_allclose(theirs["eta"][0], judged.best("eta")[i], atol=1e-9 * judged.x["radius"][i])

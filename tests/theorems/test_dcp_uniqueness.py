@@ -104,7 +104,7 @@ def test_the_enumeration_finds_exactly_what_there_is():
 def test_the_reference_and_exact_arithmetic_find_the_same(family):
     judged = draw(THEOREM, family, 2, seed=1)
     for i in range(2):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         margins, found = THEOREM.exact(
             judged.p, {name: np.vectorize(lambda v: Fraction(int(v)))(a[0]).tolist() for name, a in alone.items()}

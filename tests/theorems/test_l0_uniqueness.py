@@ -108,7 +108,7 @@ def test_fractions_and_unequal_columns_are_set_aside():
 def test_the_reference_finds_the_same(family):
     judged = draw(THEOREM, family, 3, m=6)
     for i in range(3):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         for name in ("others", "least", "k"):
             assert theirs[name][0] == judged.best(name)[i]

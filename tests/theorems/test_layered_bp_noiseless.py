@@ -59,7 +59,7 @@ def test_k_at_the_limit_is_set_aside():
 def test_the_reference_agrees():
     judged = draw(THEOREM, "two layers", 2)
     for i in range(2):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         assert theirs["certificate"][0] == pytest.approx(judged.best("certificate")[i], rel=1e-9)
         assert theirs["entry"][0] == pytest.approx(judged.best("entry")[i], rel=1e-6)

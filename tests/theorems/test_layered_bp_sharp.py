@@ -61,7 +61,7 @@ def test_four_times_the_noise_is_covered():
 def test_the_reference_agrees():
     judged = draw(THEOREM, "two layers, against", 2)
     for i in range(2):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         for name in ("reach", "error", "entry", "lost"):
             mine, other = judged.quantities[name], theirs[name]

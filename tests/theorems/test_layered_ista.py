@@ -82,7 +82,7 @@ def test_more_iterations_come_nearer():
 def test_the_reference_agrees():
     judged = draw(THEOREM, TWO, 2)
     for i in range(2):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         for name in ("gap", "fast", "distance", "moved"):
             assert theirs[name][0] == pytest.approx(

@@ -114,7 +114,7 @@ def test_the_hypotheses_are_met_by_construction(family):
 def test_every_quantity_agrees_with_the_matrices(family):
     judged = draw(THEOREM, family, 2)
     for i in range(2):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         for name, value in THEOREM.reference(judged.p, alone).items():
             if name in judged.quantities:
                 rows = judged.best(name)

@@ -145,7 +145,7 @@ def test_advice_names_what_is_admitted():
 def test_the_reference_finds_the_same(family):
     judged = draw(THEOREM, family, 3)
     for i in range(3):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         for name in ("error", "k", "u"):
             assert theirs[name][0] == pytest.approx(judged.best(name)[i], rel=1e-12)

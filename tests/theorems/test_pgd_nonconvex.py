@@ -141,6 +141,6 @@ def test_the_rate_is_an_enclosure(family):
 def test_the_reference_follows_the_same_trajectory():
     judged = draw(THEOREM, "sparse, noisy", 4)
     for i in range(4):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)["error"]
         assert np.abs(theirs[0] - judged.best("error")[i]).max() <= judged.p.steps * judged.quantities["delta"][i]

@@ -111,7 +111,7 @@ def test_linear_programs_find_the_same(family):
     p = Params(d=16)
     judged = draw(THEOREM, family, 6, d=16)
     for i in range(6):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(p, alone)
         for name in ("critical", "dimension", "fails"):
             assert theirs[name][0] == pytest.approx(judged.best(name)[i], abs=1e-9)

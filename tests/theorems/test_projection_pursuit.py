@@ -122,7 +122,7 @@ def test_the_edges_of_the_hypotheses():
 def test_the_reference_finds_the_same(family):
     judged = draw(THEOREM, family, 2)
     for i in range(2):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         for name in ("error", "reach", "greedy"):
             mine, other = judged.quantities[name], theirs[name]

@@ -128,7 +128,7 @@ def test_which_claims_a_family_does_not_serve(family, claim, word):
 def test_the_reference_counts_the_same(family):
     judged = draw(THEOREM, family, 4, seed=1)
     for i in range(4):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         assert theirs["regions"][0] == judged.best("regions")[i]
         for name in ("variation", "arcs"):

@@ -129,7 +129,7 @@ def test_the_edges_of_the_other_hypotheses():
 def test_both_pursuits_agree_with_the_reference(family):
     judged = draw(THEOREM, family, 3)
     for i in range(3):
-        alone = {name: a if a.shape[0] == 1 else a[i : i + 1] for name, a in judged.x.items()}
+        alone = judged.alone(i)
         theirs = THEOREM.reference(judged.p, alone)
         size = np.linalg.norm(alone["alpha"])
         assert theirs["bp_error"].value[0] == pytest.approx(judged.best("bp_error")[i], abs=1e-10 * size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from verify import Enclosure
@@ -156,14 +157,20 @@ def repair(p: Any, x: Any) -> dict[str, Any]:
     return {**x, "E": x["E"] * back[:, None]}
 
 
+def admitted(x: Any, limit: Fraction) -> str:
+    """How many non-zeros in a stripe the coherences admit below limit (1 + 1/mu)."""
+    found = [kit.admitted(mu, limit) for mu in to_numpy(x["mu"])[0].tolist()]
+    return f"the coherences admit {', '.join(map(str, found))} non-zeros in a stripe at layers 1, 2, ..."
+
+
 def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """Every signal and code with the other sign."""
-    return {**x, "code": -x["code"], "E": -x["E"]}
+    return {**x, **{name: -x[name] for name in ("code", "E", "delta") if name in x}}
 
 
 def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """Everything measured in a unit four times smaller."""
-    return {**x, **{name: 4 * x[name] for name in ("code", "E", "radius", "xi") if name in x}}
+    return {**x, **{name: 4 * x[name] for name in ("code", "E", "radius", "xi", "delta", "weight") if name in x}}
 
 
 def pursue(x: Any, audit: Any, gap: float) -> dict[str, Any]:

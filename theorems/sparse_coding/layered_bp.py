@@ -253,7 +253,6 @@ def _known(x: Any) -> dict[str, Any]:
         "epsilon": x["radius"][:, None],
         "layer": xp.astype(layer, x["E"].dtype)[None, :],
         "xi": x["xi"],
-        "deepest": found.k[:, -1],
     }
 
 

@@ -43,7 +43,7 @@ from theorems.bibliography import ELAD2018, FUCHS2004, OURS
 from theorems.sparse_coding import _instances as instances
 from theorems.sparse_coding import _layered as layered
 from verify import Claim, Enclosure, Every, Figure, Formula, Parameters, Source, Theorem, control, misreading
-from verify.core.arrays import eps, matvec, namespace, norm2, rmatvec, to_numpy
+from verify.core.arrays import eps, matvec, namespace, norm2, rmatvec
 from verify.kit import basis_pursuit as bp
 from verify.kit import dictionaries, multilayer
 
@@ -202,18 +202,7 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
 
 def advise(p: Params, x: Any) -> str:
     """What the coherences admit."""
-    admits = [dictionaries.admitted(mu, HALF) for mu in to_numpy(x["mu"])[0].tolist()]
-    return f"the coherences admit {', '.join(map(str, admits))} non-zeros in a stripe at layers 1, 2, ..."
-
-
-def opposite(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """The code with the other sign."""
-    return {**x, "code": -x["code"]}
-
-
-def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """Everything measured in a unit four times smaller."""
-    return {**x, "code": 4 * x["code"], "weight": 4 * x["weight"]}
+    return layered.admitted(x, HALF)
 
 
 GIVEN = (SPARSE,)
@@ -317,6 +306,6 @@ THEOREM = Theorem(
             y="measured error of a patch",
         ),
     ),
-    invariances={"opposite signs": opposite, "rescale": rescale},
+    invariances={"opposite signs": layered.flip, "rescale": layered.rescale},
     not_tested=("a linear program for the equality form",),
 )

@@ -56,7 +56,7 @@ from theorems.bibliography import ELAD2018, OURS
 from theorems.sparse_coding import _instances as instances
 from theorems.sparse_coding import _layered as layered
 from verify import Claim, Every, Figure, Formula, Parameters, Source, Theorem, control
-from verify.core.arrays import eps, matvec, namespace, norm2, to_numpy
+from verify.core.arrays import eps, matvec, namespace, norm2
 from verify.kit import dictionaries, lagrangian, multilayer
 
 HALF = Fraction(1, 2)
@@ -209,8 +209,7 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
 
 def advise(p: Params, x: Any) -> str:
     """What the coherences admit."""
-    admits = [dictionaries.admitted(mu, HALF) for mu in to_numpy(x["mu"])[0].tolist()]
-    return f"the coherences admit {', '.join(map(str, admits))} non-zeros in a stripe at layers 1, 2, ..."
+    return layered.admitted(x, HALF)
 
 
 WHATEVER = "true: it holds of the minimiser on the support, whatever the weight"

@@ -262,16 +262,6 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     return _measure(p, x, minimise)
 
 
-def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """Everything measured in a unit four times smaller."""
-    return {**x, **{name: 4 * x[name] for name in ("code", "E", "radius", "delta")}}
-
-
-def opposite(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
-    """Every signal and code with the other sign."""
-    return {**x, **{name: -x[name] for name in ("code", "E", "delta")}}
-
-
 GIVEN = (SPARSE, NOISE)
 
 THEOREM = Theorem(
@@ -365,6 +355,6 @@ THEOREM = Theorem(
             y="measured excess",
         ),
     ),
-    invariances={"opposite signs": opposite, "rescale": rescale},
+    invariances={"opposite signs": layered.flip, "rescale": layered.rescale},
     not_tested=("steps between one half and the whole of the largest eigenvalue", "more than two layers"),
 )
