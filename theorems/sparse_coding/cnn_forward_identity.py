@@ -267,7 +267,7 @@ def exact(p: Params, x: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, An
     if isinstance(x["Y"][0][0], list):
         raise ValueError("exact arithmetic takes signals of one dimension")
     count = sum(name.startswith("W") for name in x)
-    strides = [int(x["stride"])] + [1] * (count - 1)  # type: ignore[call-overload]
+    strides = [int(x["stride"])] + [1] * (count - 1)
 
     def layers(act: Any, direction: int = 1) -> list[Any]:
         h, found = x["Y"], []
