@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -246,10 +246,11 @@ class Formula:
         copy = ast.parse(self.text, mode="eval").body
         return Formula(ast.unparse(ast.fix_missing_locations(Replace().visit(copy))))
 
-    def variants(self, whole_numbers: bool = False) -> list[tuple[str, Formula]]:
+    def variants(self, whole_numbers: bool = False, fixed: Collection[str] = ()) -> list[tuple[str, Formula]]:
         """Formulas that a slip of the pen could make of this one, each with what was changed: constants and the whole
         by a tenth up and down (of ``whole_numbers`` by one), exponents by one, a term or a factor dropped, a root
-        forgotten, max for min, two names exchanged. No two are alike and none is the formula itself or equal to it.
+        forgotten, max for min, two names exchanged that are not ``fixed``. No two of them are equal, and none is equal
+        to the formula itself.
 
         >>> [what for what, _ in Formula("2 * a + b").variants()]  # doctest: +ELLIPSIS
         ['all of it times 0.9', 'all of it times 1.1', ..., 'a and b exchanged']
@@ -261,27 +262,31 @@ class Formula:
         found = [(what, Formula(text)) for what, text in whole]
         changed = _changed(self._tree, whole_numbers)
         found += [(what, Formula(ast.unparse(ast.fix_missing_locations(tree)))) for what, tree in changed]
-        for number, one in enumerate(self.names):
-            for other in self.names[number + 1 :]:
+        free = [name for name in self.names if name not in fixed]
+        for number, one in enumerate(free):
+            for other in free[number + 1 :]:
                 found.append((f"{one} and {other} exchanged", self.where(**{one: other, other: one})))
-        seen, kept = {self.text}, []
+        kept: list[tuple[str, Formula]] = []
+        known = [self._probe(self.names)]
         for what, formula in found:
-            if formula.text not in seen and formula.names and not self._equals(formula):
-                seen.add(formula.text)
+            values = formula._probe(self.names)
+            if formula.names and not any(_same(values, other) for other in known):
+                known.append(values)
                 kept.append((what, formula))
         return kept
 
-    def _equals(self, other: Formula) -> bool:
-        """Whether two formulas of the same names have the same values, to twelve digits, at points of all sizes."""
+    def _probe(self, names: Sequence[str]) -> Any:
+        """The values at points of all sizes of the ``names``, NaN where they are no numbers: (64,)."""
         import numpy as np
 
-        if set(other.names) != set(self.names):
-            return False
         points = np.arange(1, 65)
-        at = {name: 10 ** (5 * (points * math.sqrt(2 + 3 * number) % 1) - 2) for number, name in enumerate(self.names)}
-        with np.errstate(all="ignore"):
-            one, two = np.asarray(self(at)), np.asarray(other(at))
-        return bool(np.isfinite(one).any() and np.allclose(one, two, rtol=1e-12, atol=0, equal_nan=True))
+        at = {name: 10 ** (5 * (points * math.sqrt(2 + 3 * number) % 1) - 2) for number, name in enumerate(names)}
+        try:
+            with np.errstate(all="ignore"):
+                values = self(at)
+        except (ValueError, ArithmeticError):  # a part without names, such as log(0)
+            values = np.nan
+        return np.where(np.isfinite(values), values, np.nan) + 0 * points
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """The value on arrays and numbers, as the arithmetic of the arrays gives it (integers stay integers).
@@ -358,6 +363,13 @@ def align(values: Mapping[str, Any]) -> dict[str, Any]:
         return namespace(v).reshape(v, v.shape + (1,) * (rank - v.ndim))
 
     return {name: pad(v) for name, v in values.items()}
+
+
+def _same(values: Any, others: Any) -> bool:
+    """Whether two formulas agree to twelve digits where they were probed, and are numbers there."""
+    import numpy as np
+
+    return bool(np.isfinite(values).any() and np.allclose(values, others, rtol=1e-12, atol=0, equal_nan=True))
 
 
 def _changed(tree: ast.expr, whole_numbers: bool) -> list[tuple[str, ast.expr]]:

@@ -278,7 +278,8 @@ class Theorem:
     :func:`verify.engine.witness.certify`).
     ``survivors``: "claim: change" -> why that mutant of the claim is true, so that no run can refute it; a * in the key
     stands for anything. ``sharper``: true statements that say more than a claim, for the same purpose (see
-    :mod:`verify.engine.mutate`).
+    :mod:`verify.engine.mutate`). ``unsettled``: keys as in ``survivors`` -> what is known of a mutant that is neither
+    proved nor known to be false.
     """
 
     name: str
@@ -301,6 +302,7 @@ class Theorem:
     repair: Callable[[Any, Arrays], dict[str, Any]] | None = None
     fixed: tuple[str, ...] = ()
     survivors: Mapping[str, str] = None  # type: ignore[assignment]
+    unsettled: Mapping[str, str] = None  # type: ignore[assignment]
     sharper: tuple[Sharper, ...] = ()
     invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]
     shares: Mapping[str, float] = None  # type: ignore[assignment]
@@ -309,7 +311,7 @@ class Theorem:
     not_tested: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in ("symbols", "invariances", "shares", "survivors"):
+        for field in ("symbols", "invariances", "shares", "survivors", "unsettled"):
             if getattr(self, field) is None:
                 object.__setattr__(self, field, {})
         if unknown := self.shares.keys() - self.families.keys():

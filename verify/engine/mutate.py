@@ -8,13 +8,15 @@ that it states. Each mutant is decided on the same instances by the same rules, 
 - ``weaker``: on every eligible instance its bound is at least as generous as that of the claim, so it says less and is
   rightly not refuted;
 - ``untested``: a dropped hypothesis without which no further instance could be decided;
+- ``open``: it was not refuted, and the theorem says that it is neither proved nor known to be false, and what is known
+  of it (``Theorem.unsettled``);
 - ``survives``: none of these. Either the mutant is true, or the instances are not nasty enough.
 
 A mutant whose bound is a number on no eligible instance is none, and neither is a rate against a constant, or with a
-factor before its bound.
+factor before its bound, or an exchange with a term for rounding.
 
-The *score* is the share of the refuted among the refuted and the surviving that nothing explains. What may explain a
-survivor is that it is true:
+The *score* is the share of the refuted among the refuted and the surviving that nothing explains: the open ones do not
+count, and a page shows how many they are. What may explain a survivor is that it is true:
 
 - it says no more than the claim where nothing is added for rounding (quantities whose meaning says so), no more than
   another claim of the theorem that is expected to hold and has a bound in the same quantities, or no more than a
@@ -27,7 +29,7 @@ survivor is that it is true:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -64,7 +66,7 @@ class Mutant:
     claim: str
     change: str
     statement: str
-    outcome: str  # refuted | weaker | untested | survives
+    outcome: str  # refuted | weaker | untested | open | survives
     ratio: float | None  # the largest ratio of a decided instance: how near it came
     explained: str = ""
 
@@ -82,11 +84,12 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
     import numpy as np
 
     claims = [c for c in theorem.claims if c.expects == "holds"]
-    mutants = [(claim, change, mutant) for claim in claims for change, mutant in _mutants(claim)]
+    rounding = _rounding(theorem)
+    mutants = [(claim, change, mutant) for claim in claims for change, mutant in _mutants(claim, rounding)]
     facts = [_facts(theorem, claim, mutant) for claim, _, mutant in mutants]
     tallies: list[dict[str, Tally]] = [{} for _ in mutants]
     generous, freed, senseless = [True] * len(mutants), [False] * len(mutants), set()
-    says, rounding = [False] * len(mutants), _rounding(theorem)
+    says = [False] * len(mutants)
     ranges = [(math.inf, -math.inf)] * len(mutants)
     most = theorem.instances if any(isinstance(c.kind, STATISTICAL) for c in claims) else INSTANCES
     with np.errstate(all="ignore"):
@@ -140,12 +143,18 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
         if outcome == "survives":
             confirmed = isinstance(mutant.kind, Comparison) and decision.verdict == "no violation"
             implied = [why for why, _ in facts[i]] + [CONFIRMED] * confirmed
-            told = [why for key, why in theorem.survivors.items() if fnmatchcase(f"{claim.name}: {change}", key)]
-            explained = next(iter(told + implied), "")
+            explained = next(iter([*_told(theorem.survivors, claim, change), *implied]), "")
+        if outcome == "survives" and not explained and (known := _told(theorem.unsettled, claim, change)):
+            outcome, explained = "open", known[0]
         statement = f"{mutant.measured} {mutant.relation} {mutant.bound.text}"
         ratio = decision.ratio_max if math.isfinite(decision.ratio_max) else None
         found.append(asdict(Mutant(claim.name, change, statement, outcome, ratio, explained)))
     return found
+
+
+def _told(reasons: Mapping[str, str], claim: Claim, change: str) -> list[str]:
+    """What a theorem says of a mutant."""
+    return [why for key, why in reasons.items() if fnmatchcase(f"{claim.name}: {change}", key)]
 
 
 def _rounding(theorem: Theorem) -> set[str]:
@@ -177,9 +186,9 @@ def _speaks_for(fact: Claim, mutant: Claim) -> bool:
     return kinds and sides and fact.measured == mutant.measured and set(fact.given) <= set(mutant.given)
 
 
-def _mutants(claim: Claim) -> Iterator[tuple[str, Claim]]:
-    """Each change of a claim, in words, and the changed claim."""
-    for what, bound in claim.bound.variants(whole_numbers=isinstance(claim.kind, Count)):
+def _mutants(claim: Claim, rounding: Collection[str]) -> Iterator[tuple[str, Claim]]:
+    """Each change of a claim, in words, and the changed claim; what stands for ``rounding`` stays in its place."""
+    for what, bound in claim.bound.variants(whole_numbers=isinstance(claim.kind, Count), fixed=rounding):
         if isinstance(claim.kind, Rate) and what.startswith("all of it"):
             continue  # an order of growth is one up to a factor
         yield what, replace(claim, bound=bound)

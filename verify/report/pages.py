@@ -355,7 +355,7 @@ def _mutants(results: Sequence[Result], numbers: Mapping[str, str]) -> dict[str,
     if mutants is None:
         return None
     counts = Counter(m["outcome"] for m in mutants)
-    left = [(numbers[m["claim"]], m) for m in mutants if m["outcome"] in ("survives", "untested")]
+    left = [(numbers[m["claim"]], m) for m in mutants if m["outcome"] in ("survives", "open", "untested")]
     return {"score": mutate.score(mutants), "counts": counts, "total": len(mutants), "left": left}
 
 
