@@ -96,6 +96,16 @@ def test_the_factor_of_the_moments_is_below_its_two_closed_forms():
         assert factor <= (d - 1) * math.log((1 + math.sqrt(2)) / 2) * (1 + 1e-12)
 
 
+def test_one_constant_is_proved_for_six_layers_and_not_for_seven():
+    """min over k of the factor against 1 + sqrt(2 ln 2)."""
+
+    def factor(d):
+        odd = (math.prod(range(1, 2 * k, 2)) ** (1 / (2 * k)) for k in range(1, 40))
+        return min(o * ((1 + 2 ** (1 / (2 * k))) / 2) ** (d - 1) for k, o in enumerate(odd, 1))
+
+    assert factor(6) < 2.07 < 1 + math.sqrt(2 * math.log(2)) < factor(7)
+
+
 @pytest.mark.parametrize("family", [instances.PLANE, instances.CIRCLE, instances.SPACE])
 def test_two_layers_have_at_most_the_sharper_factor(family):
     judged = draw(THEOREM, family, 16)

@@ -290,6 +290,14 @@ THEOREM = Theorem(
         Sharper(BY_RADIUS, instances.BOTH, Formula(f"{instances.LEAST} * B * sqrt(m)")),
         Sharper(BY_RADIUS, "no network exceeds |x| at x, so that the complexity is at most m B", Formula("m * B")),
     ),
+    unsettled={
+        **{
+            f"{claim}: 2 ** (d - 1) dropped from*": instances.OPEN
+            for claim in ("at most 2^(d-1) S", BY_RADIUS, "slide 1: 2^K for*")
+        },
+        f"slide 2: 2^(K-1) for one hidden layer*: without {TWO!r}": instances.OPEN,
+    },
+    fixed=instances.FIXED,
     invariances={"reflect": instances.rotate},
     not_tested=("more than two layers, beyond what a search finds", "more than 40 points"),
 )
