@@ -123,7 +123,6 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     return _quantities(x, instances.measure_reference(x))
 
 
-
 SAME_CONSTANT = (
     "2.18 S at every depth: true up to six layers, by the minimum over k of Sharp?, which is 2.07 for six; open from "
     "seven on, where it is 2.24 and grows. Nothing above S was found at any depth"
