@@ -9,13 +9,25 @@ from fractions import Fraction
 from functools import reduce
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from verify.core.arrays import Backend
 from verify.engine import trial
-from verify.engine.evidence import BINS, EXTREMES, Evidence, Extreme, Sums, Tally, bin_of, exact_sum, keep_worst
+from verify.engine.evidence import (
+    BINS,
+    EXTREMES,
+    Evidence,
+    Extreme,
+    Sums,
+    Tally,
+    exact_sum,
+    exact_total,
+    keep_worst,
+    sketch_of,
+)
 
 from . import toys
 
@@ -143,7 +155,7 @@ def test_the_plainest_violation_survives():
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40), st.integers(0, 40))
 def test_moments(values, cut):
-    parts = [Sums.of(v, [x * x for x in v]) for v in (values[:cut], values[cut:])]
+    parts = [Sums.of(np.asarray(v, dtype=float)) for v in (values[:cut], values[cut:])]
 
     def add(a, b):
         a.add(b)
@@ -172,6 +184,20 @@ def test_sums_are_exact(values, order):
     assert exact_sum([*exact_sum(shuffled[:cut]), *exact_sum(shuffled[cut:])]) == found
 
 
+@given(st.integers(0, 2**32), st.integers(0, 3000), st.sampled_from((0, 1, 30, 300)))
+def test_large_arrays_are_summed_as_lists_are(seed, n, spread):
+    draw = np.random.default_rng(seed)
+    x = draw.standard_normal(n) * 2.0 ** draw.integers(-spread, spread, n, endpoint=True)
+    for each in (x, np.abs(x), np.concatenate([x, -x]), x * 5e-324, np.full(n, 1 / 3)):
+        assert exact_total(each) == exact_sum(each.tolist())
+
+
+def test_large_arrays_that_overflow():
+    for x in (np.full(1000, 1e308), np.full(1000, math.inf), np.asarray([1e308, -1e308] * 500)):
+        assert exact_total(x) == exact_sum(x.tolist())
+    assert math.isnan(exact_total(np.full(1000, math.nan))[0])
+
+
 def test_a_sum_that_is_not_finite_stands_alone():
     assert exact_sum([]) == [0.0]
     assert exact_sum([1e308, 1e308, -1.0]) == [math.inf]
@@ -186,7 +212,8 @@ def test_moments_of_too_few():
 
 @given(st.floats(0, 1e9))
 def test_bins_of_ratios_are_quarter_octaves(ratio):
-    index = bin_of(ratio)
+    ((index, count),) = sketch_of([ratio]).items()
+    assert count == 1
     assert 0 <= index < BINS
     if 0 < index < BINS - 1:
         assert 2 ** ((index - 48) / 4) <= ratio * (1 + 1e-12)
@@ -194,6 +221,7 @@ def test_bins_of_ratios_are_quarter_octaves(ratio):
 
 
 def test_bins_of_the_ends():
-    assert bin_of(0.0) == bin_of(-3.0) == bin_of(1e-300) == 0
-    assert bin_of(math.inf) == bin_of(1e300) == BINS - 1
-    assert bin_of(1.0) == 48
+    assert sketch_of([0.0, -3.0, 1e-300]) == {0: 3}
+    assert sketch_of([math.inf, 1e300, math.nan]) == {BINS - 1: 3}
+    assert sketch_of([1.0, 1.0 - 1e-12, 1.0 + 1e-12]) == {47: 1, 48: 2}
+    assert sketch_of([]) == {}

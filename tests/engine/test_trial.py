@@ -9,6 +9,7 @@ import pytest
 from verify import Claim, Comparison, Count, Enclosure, Every, Existence, Figure, Formula, Identity, Mean, Parameters
 from verify.core.arrays import Backend, to_numpy
 from verify.engine import trial
+from verify.engine.evidence import SUMS, Sums
 from verify.engine.trial import TrialError, outcomes, tally
 
 from . import toys
@@ -121,7 +122,7 @@ def test_what_misses_a_hypothesis_is_set_aside_under_its_name(backend):
     margins = {"h": [0.0, -1e-300, NAN, 1.0, -1.0], "g": [1.0, 1.0, 1.0, NAN, -1.0], "unused": [-1.0] * 5}
     out = decide([3.0] * 5, [2.0] * 5, margins=margins, given=("h", "g"), backend=backend)
     assert words(out) == ["violated", 0, 0, 1, 0]
-    found = tally(claim(given=("h", "g")), out, 0)
+    found = tally(claim(Mean(), given=("h", "g")), out, 0)
     assert found.set_aside == {"h": 3, "g": 1}
     assert (found.drawn, found.violated, found.eligible) == (5, 1, 1)
     assert found.measured.n == 1
@@ -138,7 +139,7 @@ def test_what_is_not_finite_is_undecided_and_counted(backend, a):
         for relation in ("<=", ">=", "=="):
             out = decide(measured, bound, relation=relation, backend=backend)
             assert words(out)[0] == "undecided"
-            found = tally(claim(relation=relation), out, 0)
+            found = tally(claim(Mean(), relation=relation), out, 0)
             assert (found.nonfinite, found.suspects, found.measured.n) == (1, 0, 1)
 
 
@@ -246,7 +247,7 @@ def test_an_existence_claim_counts_what_has_the_property():
 
 def test_a_tally_adds_up_and_remembers_where():
     a = [0.5, 1.0, 3.0, 2.5, NAN, 2.2, 4.0, 0.1]
-    found = tally(claim(), decide(a, [2.0] * 8), 100)
+    found = tally(claim(Mean()), decide(a, [2.0] * 8), 100)
     assert (found.drawn, found.holds, found.violated, found.undecided, found.nonfinite) == (8, 3, 4, 1, 1)
     assert [(e.outcome, e.instance, e.ratio) for e in found.worst] == [
         ("violated", 106, 2.0), ("violated", 102, 1.5), ("violated", 103, 1.25),
@@ -257,6 +258,9 @@ def test_a_tally_adds_up_and_remembers_where():
     assert found.measured.n == found.difference.n == 7
     assert found.measured.total == pytest.approx(13.3)
     assert found.difference.total == pytest.approx(13.3 - 14)
+    assert found.measured_low == found.measured
+    plain = tally(claim(), decide(a, [2.0] * 8), 100)
+    assert plain == dataclasses.replace(found, **dict.fromkeys(SUMS, Sums())), "means decide nothing of this kind"
 
 
 def test_ties_go_to_the_smaller_number():

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from verify import Claim, Formula, Mean
 from verify.core.arrays import Backend
 from verify.engine import campaign, trial, work
 from verify.engine.campaign import Settings
@@ -209,13 +210,14 @@ def test_a_matrix_that_lapack_refuses_costs_its_instance_and_no_other(tmp_path):
 def test_nan_is_undecided_and_counted_and_poisons_no_other(tmp_path):
     undefined = numbers(toys.UNDEFINED, 1 / 64, 200)
     assert len(undefined) == 2
-    result = run(toys.UNDEFINED, tmp_path)
-    for claim in ("true", "false"):
+    mean = Claim("mean", Mean(), "value", Formula("scale"))
+    result = run(dataclasses.replace(toys.UNDEFINED, claims=(*toys.UNDEFINED.claims, mean)), tmp_path)
+    for claim in ("true", "false", "mean"):
         tally = result.evidence.total(claim)
         assert (tally.undecided, tally.nonfinite) == (2, 2)
         assert tally.holds + tally.violated == 298
-        assert np.isfinite(tally.measured.total)
-        assert tally.measured.n == 298
+    assert np.isfinite(tally.measured.total)
+    assert tally.measured.n == 298
     assert result.claims[0].verdict.undecided == 2
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from typing import Any
 
@@ -42,7 +42,7 @@ class Backend:
     def xp(self) -> Any:
         """The namespace of the array library, in its array-API-compatible form."""
         if self.name == "numpy":
-            return import_module("array_api_compat.numpy")
+            return _numpy()
         if self.name == "strict":
             try:
                 return import_module("array_api_strict")
@@ -109,7 +109,14 @@ def cupy_missing() -> str | None:
 
 def namespace(*arrays: Array) -> Any:
     """The array-API namespace that the arrays share (Python numbers are passed over)."""
+    if all(type(x).__module__ == "numpy" for x in arrays):  # asked for so often that its second look shows
+        return _numpy()
     return array_api_compat.array_namespace(*arrays)
+
+
+@cache
+def _numpy() -> Any:
+    return import_module("array_api_compat.numpy")
 
 
 def device(x: Array) -> Any:

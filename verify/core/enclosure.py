@@ -43,19 +43,27 @@ class Enclosure:
 
     def each(self, f: Any) -> Enclosure:
         """``f`` of value and ends; ``f`` must keep their order (reshaping, indexing, a monotone function)."""
-        return Enclosure(f(self.value), f(self.lower), f(self.upper))
+        of = once(f)
+        return Enclosure(of(self.value), of(self.lower), of(self.upper))
+
+    @property
+    def _ends(self) -> tuple[Array, ...]:
+        """Both ends, or the one array that is both."""
+        return (self.lower,) if self.lower is self.upper else (self.lower, self.upper)
 
     def _outward(self) -> Enclosure:
         xp = namespace(self.value)
         unit = 4 * eps(self.value)
-        return Enclosure(self.value, self.lower - unit * xp.abs(self.lower), self.upper + unit * xp.abs(self.upper))
+        pad = once(lambda end: unit * xp.abs(end))
+        return Enclosure(self.value, self.lower - pad(self.lower), self.upper + pad(self.upper))
 
     def __neg__(self) -> Enclosure:
         return Enclosure(-self.value, -self.upper, -self.lower)
 
     def __add__(self, other: Any) -> Enclosure:
         o = enclose(other, self.value)
-        return Enclosure(self.value + o.value, self.lower + o.lower, self.upper + o.upper)._outward()
+        plus = once(lambda a, b: a + b)
+        return Enclosure(plus(self.value, o.value), plus(self.lower, o.lower), plus(self.upper, o.upper))._outward()
 
     __radd__ = __add__
 
@@ -67,26 +75,28 @@ class Enclosure:
 
     def __mul__(self, other: Any) -> Enclosure:
         o = enclose(other, self.value)
-        sign = namespace(self.value).sign
-        pairs = [(a, b) for a in (self.lower, self.upper) for b in (o.lower, o.upper)]
-        corners = [c for a, b in pairs for c in around_underflow(a * b, sign(a) * sign(b))]
-        return Enclosure(self.value * o.value, *_range(corners))._outward()
+        times = once(lambda a, b: a * b)
+        corners = [c for a in self._ends for b in o._ends for c in around_underflow(times(a, b), a, b)]
+        return Enclosure(times(self.value, o.value), *_range(corners))._outward()
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Enclosure:
         o = enclose(other, self.value)
         xp = namespace(o.value)
+        over = once(lambda a, b: a / b)
         # A divisor that may be zero has no finite quotient: its reciprocal is the whole line, not a guess.
         crosses = (o.lower <= 0) & (o.upper >= 0)
+        if not bool(xp.any(crosses)):
+            corners = [c for a in self._ends for b in o._ends for c in around_underflow(over(a, b), a, b)]
+            return Enclosure(over(self.value, o.value), *_range(corners))._outward()
         one = xp.ones_like(o.value)
         infinite = xp.full_like(o.value, xp.inf)
         safe_low, safe_high = xp.where(crosses, one, o.lower), xp.where(crosses, one, o.upper)
         known_zero = crosses & (o.lower == o.upper)
         value = self.value / xp.where(known_zero, one, o.value)
-        pairs = [(a, b) for a in (self.lower, self.upper) for b in (safe_low, safe_high)]
-        corners = [c for a, b in pairs for c in around_underflow(a / b, xp.sign(a) * xp.sign(b))]
-        low, high = _range(corners)
+        pairs = [(a, b) for a in self._ends for b in (safe_low, safe_high)]
+        low, high = _range([c for a, b in pairs for c in around_underflow(over(a, b), a, b)])
         nan = xp.full_like(o.value, xp.nan)
         return Enclosure(
             xp.where(known_zero, nan, value), xp.where(crosses, -infinite, low), xp.where(crosses, infinite, high)
@@ -103,29 +113,26 @@ class Enclosure:
         xp = namespace(self.value)
         nan = xp.full_like(self.value, xp.nan)
 
-        def power(base: Array, t: Array) -> Array:
-            return xp.where(base >= 0, base, nan) ** t
-
+        power = once(lambda base, t: xp.where(base >= 0, base, nan) ** t)
         # t log x is bilinear, so the extreme powers are at corners.
-        exponents = (t.lower,) if t.lower is t.upper else (t.lower, t.upper)
-        pairs = [(base, e) for base in (self.lower, self.upper) for e in exponents]
-        corners = [c for base, e in pairs for c in around_underflow(power(base, e), xp.sign(base))]
+        pairs = [(base, e) for base in self._ends for e in t._ends]
+        corners = [c for base, e in pairs for c in around_underflow(power(base, e), base)]
         return Enclosure(power(self.value, t.value), *_range(corners))._outward()
 
     def square(self) -> Enclosure:
         """The square, with a lower end of 0 when the enclosure contains 0."""
         xp = namespace(self.value)
-        corners = [c for x in (self.lower, self.upper) for c in around_underflow(x**2, xp.abs(xp.sign(x)))]
-        low, high = _range(corners)
-        inside = (self.lower < 0) & (self.upper > 0)
-        return Enclosure(self.value**2, xp.where(inside, xp.zeros_like(low), low), high)._outward()
+        squared = once(lambda x: x**2)
+        low, high = _range([c for x in self._ends for c in around_underflow(squared(x), x, x)])
+        if self.lower is not self.upper:
+            inside = (self.lower < 0) & (self.upper > 0)
+            low = xp.where(inside, xp.zeros_like(low), low)
+        return Enclosure(squared(self.value), low, high)._outward()
 
     def monotone(self, f: Any, decreasing: bool = False) -> Enclosure:
         """``f`` of the enclosure, for a monotone ``f`` computed to a few units of the dtype."""
-        low, high = f(self.lower), f(self.upper)
-        if decreasing:
-            low, high = high, low
-        return Enclosure(f(self.value), low, high)._outward()
+        out = self.each(f)
+        return (Enclosure(out.value, out.upper, out.lower) if decreasing else out)._outward()
 
 
 def enclose(x: Any, like: Array) -> Enclosure:
@@ -140,7 +147,7 @@ def enclose(x: Any, like: Array) -> Enclosure:
         short = (math.frexp(size)[0] * 2 / eps(like)).is_integer()
         held = float(x) == x and (size == 0 or (short and size >= float(xp.finfo(like.dtype).smallest_normal)))
         return Enclosure.exact(number) if held else _rounded(number, xp.full_like(number, math.copysign(1, x)))
-    cast = xp.astype(x, like.dtype)
+    cast = xp.astype(x, like.dtype, copy=False)
     if x.dtype == like.dtype:
         return Enclosure.exact(cast)
     whole = xp.isdtype(x.dtype, "integral")
@@ -154,18 +161,39 @@ def _rounded(x: Array, sign: Array) -> Enclosure:
     return Enclosure(x, *_range(list(around_underflow(x, sign))))._outward()
 
 
-def around_underflow(x: Array, sign: Array) -> tuple[Array, Array]:
-    """Two numbers between which a truth of this sign lies that was computed as ``x`` and is too small for a relative
-    error of a few units; elsewhere, and where the sign is 0, ``x`` twice."""
+def around_underflow(x: Array, *factors: Array) -> tuple[Array, Array]:
+    """Two numbers between which a truth lies that was computed as ``x``, has the sign of the product of the
+    ``factors``, and may be too small for a relative error of a few units; where it is not, and where the sign is 0,
+    ``x`` twice."""
     xp = namespace(x)
     smallest = float(xp.finfo(x.dtype).smallest_normal)
     lost = xp.abs(x) < smallest
-    return xp.where(lost, xp.zeros_like(x), x), xp.where(lost, x + smallest * sign, x)
+    if not bool(xp.any(lost)):
+        return x, x
+    sign = smallest
+    for factor in factors:
+        sign = sign * xp.sign(factor)
+    return xp.where(lost, xp.zeros_like(x), x), xp.where(lost, x + sign, x)
 
 
 def _range(corners: list[Array]) -> tuple[Array, Array]:
+    """The least and the largest, one array where all are the same array."""
     xp = namespace(*corners)
     low = high = corners[0]
     for c in corners[1:]:
-        low, high = xp.minimum(low, c), xp.maximum(high, c)
+        if c is not low or c is not high:
+            low, high = xp.minimum(low, c), xp.maximum(high, c)
     return low, high
+
+
+def once(f: Any) -> Any:
+    """``f``, computed once for the same arrays, which the caller keeps: most ends are the best value itself."""
+    known: dict[tuple[int, ...], Any] = {}
+
+    def found(*arrays: Array) -> Any:
+        key = tuple(map(id, arrays))
+        if key not in known:
+            known[key] = f(*arrays)
+        return known[key]
+
+    return found

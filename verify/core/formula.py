@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import Any
 
 from verify.core.arrays import Array, eps, is_array, namespace
-from verify.core.enclosure import Enclosure, around_underflow, enclose
+from verify.core.enclosure import Enclosure, around_underflow, enclose, once
 
 
 class FormulaError(ValueError):
@@ -57,12 +57,12 @@ def _geom(rho: Array, t: Any) -> Array:
 
 
 def _geom_enclosure(rho: Enclosure, t: Enclosure) -> Enclosure:
-    xp = namespace(rho.value)
-    low, high = _geom(rho.lower, t.lower), _geom(rho.upper, t.upper)
+    xp, geom = namespace(rho.value), once(_geom)
+    low, high = geom(rho.lower, t.lower), geom(rho.upper, t.upper)
     # A relative error of t log(rho) is one of its exponential t log(rho) times as large.
     growth = t.upper * xp.log(xp.maximum(rho.upper, xp.ones_like(rho.upper)))
     slack = 4 * eps(rho.value) * (2 + growth)
-    return Enclosure(_geom(rho.value, t.value), low - slack * low, high + slack * high)._outward()
+    return Enclosure(geom(rho.value, t.value), low - slack * low, high + slack * high)._outward()
 
 
 def _geom_ball(rho: Any, t: Any) -> Any:
@@ -89,9 +89,9 @@ def _clip_monotone(f: str) -> Callable[[Enclosure], Enclosure]:
 
 def _exp_enclosure(x: Enclosure) -> Enclosure:
     xp = namespace(x.value)
-    one = xp.ones_like(x.value)
-    low, high = around_underflow(xp.exp(x.lower), one)[0], around_underflow(xp.exp(x.upper), one)[1]
-    return Enclosure(xp.exp(x.value), low, high)._outward()
+    one, exp = xp.ones_like(x.value), once(xp.exp)
+    low, high = around_underflow(exp(x.lower), one)[0], around_underflow(exp(x.upper), one)[1]
+    return Enclosure(exp(x.value), low, high)._outward()
 
 
 def _pairwise(f: str) -> Callable[[Any, Any], Any]:
@@ -111,7 +111,7 @@ def _pairwise(f: str) -> Callable[[Any, Any], Any]:
 
 def _pairwise_enclosure(f: str) -> Callable[[Enclosure, Enclosure], Enclosure]:
     def enclosure(a: Enclosure, b: Enclosure) -> Enclosure:
-        pick = _pairwise(f)
+        pick = once(_pairwise(f))
         return Enclosure(pick(a.value, b.value), pick(a.lower, b.lower), pick(a.upper, b.upper))
 
     return enclosure
@@ -119,9 +119,12 @@ def _pairwise_enclosure(f: str) -> Callable[[Enclosure, Enclosure], Enclosure]:
 
 def _abs_enclosure(x: Enclosure) -> Enclosure:
     xp = namespace(x.value)
-    low, high = xp.abs(x.lower), xp.abs(x.upper)
+    magnitude = once(xp.abs)
+    low, high = magnitude(x.lower), magnitude(x.upper)
+    if low is high:
+        return Enclosure(magnitude(x.value), low, high)
     least = xp.where((x.lower < 0) & (x.upper > 0), xp.zeros_like(low), xp.minimum(low, high))
-    return Enclosure(xp.abs(x.value), least, xp.maximum(low, high))
+    return Enclosure(magnitude(x.value), least, xp.maximum(low, high))
 
 
 def _elementwise(f: str) -> Callable[[Any], Any]:

@@ -8,14 +8,16 @@ family) of one theorem at one point, and the data of its figures. Everything is 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 EXTREMES = 3  # how many of the worst instances of a tally are remembered
 CLOUD = 400  # instances of a family whose points are drawn in a cloud
 SMALL = 40  # an instance of at most this many numbers can be written down
 SUMS = ("measured", "bound", "difference", "measured_low", "measured_high", "bound_low", "bound_high")
+LARGE = 400  # numbers, from which on arrays are summed faster than lists
 BINS = 64  # of the sketch of the ratios: bin i holds ratios in [2^((i-48)/4), 2^((i-47)/4))
 
 
@@ -50,6 +52,22 @@ def exact_sum(terms: Iterable[float]) -> list[float]:
         terms.append(-nearest)
 
 
+def exact_total(x: Any) -> list[float]:
+    """:func:`exact_sum` of an array (n,) of floats. A large one is cut across: the leading bits of all numbers, as many
+    as add up without rounding, then the next ones."""
+    import numpy as np
+
+    parts, rest, bits = [], x, 51 - len(x).bit_length()
+    while len(x) >= LARGE and (top := float(np.abs(rest).max())):
+        if not top < 2.0**900:
+            return exact_sum(x.tolist())
+        big = 1.5 * 2.0 ** (math.frexp(top)[1] + 52 - bits)  # so large that its last bit is the last one of the part
+        part = (rest + big) - big
+        parts.append(float(part.sum()))
+        rest = rest - part
+    return exact_sum(parts if len(x) >= LARGE else x.tolist())
+
+
 @dataclass
 class Sums:
     """Moments of a number: count, sum, sum of squares. The two sums are rounded once, whatever they are merged from:
@@ -62,10 +80,10 @@ class Sums:
     square_rest: list[float] = field(default_factory=list)
 
     @classmethod
-    def of(cls, numbers: Sequence[float], squares: Sequence[float]) -> Sums:
-        """The moments of ``numbers``, whose squares are ``squares``."""
-        total, *total_rest = exact_sum(numbers)
-        square, *square_rest = exact_sum(squares)
+    def of(cls, numbers: Any) -> Sums:
+        """The moments of an array (n,) of floats."""
+        total, *total_rest = exact_total(numbers)
+        square, *square_rest = exact_total(numbers * numbers)
         return cls(len(numbers), total, square, total_rest, square_rest)
 
     def add(self, other: Sums) -> None:
@@ -97,8 +115,8 @@ class Tally:
     ratio, :data:`EXTREMES` of each outcome. ``plainest`` is the violated instance that is shortest to write down, as
     [characters, number], empty where instances have more than :data:`SMALL` numbers. ``measured``, ``bound``,
     ``difference`` (measured - bound) are moments over the instances with finite values that were not set aside, and
-    ``measured_low`` to ``bound_high`` those of the ends of their enclosures;
-    ``wins``/``losses`` count the decided signs of
+    ``measured_low`` to ``bound_high`` those of the ends of their enclosures; they are kept for the kinds that are
+    decided by means, :data:`verify.engine.trial.BY_MEANS`. ``wins``/``losses`` count the decided signs of
     measured - bound (a win is measured < bound).
     """
 
@@ -148,6 +166,10 @@ class Tally:
         self.worst = keep_worst(self.worst + other.worst)
         self.plainest = min(filter(None, (self.plainest, other.plainest)), default=[])
 
+    def to_json(self) -> dict[str, Any]:
+        sums = {name: vars(getattr(self, name)) for name in SUMS}
+        return {**vars(self), **sums, "worst": [vars(extreme) for extreme in self.worst]}
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Tally:
         sums = {name: Sums(**data[name]) for name in SUMS}
@@ -169,11 +191,21 @@ def keep_worst(extremes: list[Extreme]) -> list[Extreme]:
     return kept
 
 
-def bin_of(ratio: float) -> int:
-    """The sketch's bin of a ratio."""
-    if ratio <= 0:
-        return 0
-    return min(BINS - 1, max(0, math.floor(4 * math.log2(ratio)) + 48)) if math.isfinite(ratio) else BINS - 1
+@cache
+def _edges() -> Any:
+    """The lower ends of the bins from the second on."""
+    import numpy as np
+
+    return 2.0 ** ((np.arange(1, BINS) - 48) / 4)
+
+
+def sketch_of(ratios: Any) -> dict[int, int]:
+    """How many of the ratios (n,) are in each bin that has any."""
+    import numpy as np
+
+    # The edges in order, what is not positive first and the infinite and NaN last.
+    bins, counts = np.unique(np.searchsorted(_edges(), ratios, side="right"), return_counts=True)
+    return dict(zip(bins.tolist(), counts.tolist(), strict=True))
 
 
 @dataclass
@@ -220,7 +252,7 @@ class Evidence:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "tallies": {c: {f: asdict(t) for f, t in fs.items()} for c, fs in self.tallies.items()},
+            "tallies": {c: {f: t.to_json() for f, t in fs.items()} for c, fs in self.tallies.items()},
             "figures": self.figures,
             "seconds": self.seconds,
             "failed": self.failed,

@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from verify.core.arrays import Array, Backend, is_array, namespace, to_numpy
 from verify.core.enclosure import Enclosure, enclose
 from verify.core.formula import align
 from verify.core.streams import Draw, tag
-from verify.core.theorem import Claim, Comparison, Count, Figure, Identity, Parameters, Theorem
-from verify.engine.evidence import CLOUD, SMALL, Evidence, Extreme, Sums, Tally, bin_of, keep_worst
+from verify.core.theorem import Claim, Comparison, Count, Figure, Identity, Mean, Parameters, Rate, Theorem
+from verify.engine.evidence import CLOUD, SMALL, SUMS, Evidence, Extreme, Sums, Tally, keep_worst, sketch_of
 
+BY_MEANS = (Mean, Rate, Comparison)  # the kinds whose verdict rests on means
 CURVE_STEPS = 256  # a recorded curve keeps at most this many steps
 
 
@@ -90,7 +91,8 @@ def outcomes(claim: Claim, p: Parameters, margins: Mapping[str, Array], quantiti
     step = xp.argmax(xp.reshape(known, flat), axis=-1)
 
     def at_step(a: Array) -> Any:
-        return to_numpy(xp.take_along_axis(xp.reshape(a, flat), step[:, None], axis=-1)[:, 0])
+        rows = xp.reshape(a, flat)
+        return to_numpy(rows[:, 0] if rows.shape[1] == 1 else xp.take_along_axis(rows, step[:, None], axis=-1)[:, 0])
 
     missed = np.full(size, -1)
     for number, name in reversed(list(enumerate(claim.given))):
@@ -171,29 +173,30 @@ def _agreement(claim: Claim, measured: Enclosure, bound: Enclosure) -> tuple[Arr
     return ~apart & sharp, apart, _ratio(xp, xp.abs(measured.value - bound.value), scale)
 
 
-def written_length(x: Mapping[str, Any]) -> Any:
-    """How many characters it takes to write each instance down, (B,); None where it has more than SMALL numbers."""
+def written_length(x: Mapping[str, Any], wanted: Any = True) -> Any:
+    """How many characters it takes to write down each instance that is ``wanted`` (B,), and 0 for the others; None
+    where an instance has more than SMALL numbers."""
     import numpy as np
 
     rows = [to_numpy(a) for a in x.values()]
     if sum(a[0].size for a in rows) > SMALL:
         return None
-    lengths = [np.asarray([sum(len(repr(float(v))) for v in row.flat) for row in a]) for a in rows]
-    return sum(lengths[1:], lengths[0])
+    wanted = np.broadcast_to(wanted, max(len(a) for a in rows))
+    lengths = np.zeros(len(wanted), dtype=int)
+    for i in np.flatnonzero(wanted):
+        lengths[i] = sum(len(repr(v)) for a in rows for v in a[i % len(a)].astype(float).ravel().tolist())
+    return lengths
 
 
 def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally:
     """The evidence of one claim from one batch whose first instance has number ``start``; ``written`` (B,) are the
-    lengths of :func:`written_length`."""
+    lengths of :func:`written_length` of the violated instances at least."""
     import numpy as np
 
     eligible = out.missed < 0
     holds, violated = eligible & out.holds, eligible & out.violated
     undecided = eligible & ~out.holds & ~out.violated
     suspect = undecided & out.finite & (out.ratio > 1) & ~isinstance(claim.kind, Identity)
-    counted = eligible & np.isfinite(out.measured) & np.isfinite(out.bound)
-    m, b = out.measured[counted].astype(float), out.bound[counted].astype(float)
-    ends = [_sums(end[counted].astype(float)) for end in out.ends]
 
     worst = []
     for name, mask in (("violated", violated), ("suspect", suspect), ("holds", holds)):
@@ -202,10 +205,10 @@ def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally
         index = index[np.lexsort((index, -out.ratio[index]))][:3]
         worst += [Extreme(float(out.ratio[i]), -(start + int(i)), name) for i in index]
 
-    sketch: dict[int, int] = {}
-    for ratio in out.ratio[holds | violated]:
-        key = bin_of(float(ratio))
-        sketch[key] = sketch.get(key, 0) + 1
+    plainest: list[int] = []
+    if written is not None and violated.any():
+        first = np.argmin(np.where(violated, written, np.iinfo(written.dtype).max))
+        plainest = [int(written[first]), start + int(first)]
     paired = isinstance(claim.kind, Comparison)
     return Tally(
         drawn=len(out.missed),
@@ -218,22 +221,23 @@ def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally
         losses=int((violated & (out.measured > out.bound)).sum()) if paired else 0,
         set_aside={claim.given[i]: int(n) for i, n in enumerate(np.bincount(out.missed[~eligible])) if n},
         worst=keep_worst(worst),
-        plainest=[]
-        if written is None
-        else min(([int(written[i]), start + int(i)] for i in np.flatnonzero(violated)), default=[]),
-        sketch=sketch,
-        measured=_sums(m),
-        bound=_sums(b),
-        difference=_sums(m - b),
-        measured_low=ends[0],
-        measured_high=ends[1],
-        bound_low=ends[2],
-        bound_high=ends[3],
+        plainest=plainest,
+        sketch=sketch_of(out.ratio[holds | violated]),
+        **(_moments(out, eligible) if isinstance(claim.kind, BY_MEANS) else {}),
     )
 
 
-def _sums(x: Any) -> Sums:
-    return Sums.of(x, x * x)
+def _moments(out: Outcomes, eligible: Any) -> dict[str, Sums]:
+    """The moments of a tally, by name: over the eligible instances with finite values."""
+    import numpy as np
+
+    counted = eligible & np.isfinite(out.measured) & np.isfinite(out.bound)
+    m, b, *ends = (x[counted].astype(float) for x in (out.measured, out.bound, *out.ends))
+    found: list[tuple[Any, Sums]] = []
+    for x in (m, b, m - b, *ends):
+        same = next((sums for other, sums in found if np.array_equal(x, other)), None)
+        found.append((x, Sums.of(x) if same is None else replace(same)))
+    return dict(zip(SUMS, (sums for _, sums in found), strict=True))
 
 
 def run_batch(
@@ -259,11 +263,14 @@ def run_batch(
 def _run_batch(
     theorem: Theorem, p: Parameters, family: str, start: int, stop: int, seed: int, backend: Backend, began: float
 ) -> Evidence:
+    import numpy as np
+
     x = theorem.sample(draw_for(theorem, p, family, start, stop, seed, backend), p, family)
     margins = theorem.hypotheses(p, x)
     quantities = theorem.solve(p, x)
     decided = {c.name: outcomes(c, p, margins, quantities) for c in theorem.claims}
-    written = written_length(x)
+    violated = [out.violated & (out.missed < 0) for out in decided.values()]
+    written = written_length(x, np.any(violated, axis=0)) if violated else None
     evidence = Evidence(
         {c.name: {family: tally(c, decided[c.name], start, written)} for c in theorem.claims},
         _figures(theorem, p, family, start, decided, quantities),
@@ -307,17 +314,19 @@ def _rows(figure: Figure, start: int, decided: Mapping[str, Outcomes], values: M
     cloud: measured, bound. ratio: against, ratio. ladder: against, measured, bound. heat: against, across, colour (or
     measured), bound.
     """
+    import numpy as np
+
     colour = None if figure.colour is None else _column(values[figure.colour])
     axes = [_column(values[name]) for name in (figure.against, figure.across) if name is not None]
-    rows = []
+    rows: list[list[float]] = []
     for number, name in enumerate(figure.claims):
         out = decided[name]
-        for i in range(min(len(out.missed), CLOUD - start)):
-            if out.missed[i] < 0:
-                shown = [out.ratio[i]] if figure.kind == "ratio" else [out.measured[i], out.bound[i]]
-                if colour is not None:
-                    shown[0] = colour[i % len(colour)]
-                rows.append([start + i, number, *(float(a[i % len(a)]) for a in axes), *map(float, shown)])
+        index = np.flatnonzero(out.missed[: max(0, CLOUD - start)] < 0)
+        shown = [out.ratio] if figure.kind == "ratio" else [out.measured, out.bound]
+        if colour is not None:
+            shown[0] = colour
+        columns = [np.broadcast_to(a, out.missed.shape)[index].astype(float).tolist() for a in (*axes, *shown)]
+        rows += map(list, zip((start + index).tolist(), [number] * len(index), *columns, strict=True))
     return sorted(rows)
 
 
