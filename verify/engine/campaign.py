@@ -167,7 +167,7 @@ class _Point:
     flying: int = 0
     spent: float = 0.0  # seconds of workers
     sampled: int = 0  # instances of this run
-    seen: Evidence = field(default_factory=Evidence)  # of this run, to see where a decision is open
+    seen: Evidence = field(default_factory=Evidence)  # of this run, under a budget: where a decision is open
     lost: dict[Batch, Evidence] = field(default_factory=dict)
     concluded: bool = False
     failed: bool = False
@@ -493,7 +493,8 @@ class _Campaign:
         point.counted.append(batch)
         point.spent += found.seconds
         point.sampled += batch[2] - batch[1]
-        point.seen.merge(found)
+        if self.settings.budget is not None:
+            point.seen.merge(found)
         tallies = [(c, found.tallies[c.name][batch[0]]) for c in point.theorem.claims]
         self.decided += sum(tally.decided for _, tally in tallies)
         seen = [tally.ratio_max for claim, tally in tallies if claim.expects == "holds"]

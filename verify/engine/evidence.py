@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 EXTREMES = 3  # how many of the worst instances of a tally are remembered
-CLOUD = 400  # instances of a family whose points are drawn in a cloud
+CLOUD = 400  # instances of a family that are looked at one by one: drawn in a cloud, written down
 SMALL = 40  # an instance of at most this many numbers can be written down
 SUMS = ("measured", "bound", "difference", "measured_low", "measured_high", "bound_low", "bound_high")
 LARGE = 400  # numbers, from which on arrays are summed faster than lists
@@ -87,6 +87,8 @@ class Sums:
         return cls(len(numbers), total, square, total_rest, square_rest)
 
     def add(self, other: Sums) -> None:
+        if not other.n:
+            return
         self.n += other.n
         terms = self.total, *self.total_rest, other.total, *other.total_rest
         self.total, *self.total_rest = exact_sum(terms)
@@ -112,12 +114,12 @@ class Tally:
     ``drawn`` instances split into ``holds + violated + undecided + sum(set_aside.values())``. A *suspect* is an
     undecided instance whose best values exceed the bound (its enclosure is too wide to say); ``nonfinite`` counts the
     undecided instances with NaN or infinity. ``worst`` are the violated, suspect and holding instances of largest
-    ratio, :data:`EXTREMES` of each outcome. ``plainest`` is the violated instance that is shortest to write down, as
-    [characters, number], empty where instances have more than :data:`SMALL` numbers. ``measured``, ``bound``,
-    ``difference`` (measured - bound) are moments over the instances with finite values that were not set aside, and
-    ``measured_low`` to ``bound_high`` those of the ends of their enclosures; they are kept for the kinds that are
-    decided by means, :data:`verify.engine.trial.BY_MEANS`. ``wins``/``losses`` count the decided signs of
-    measured - bound (a win is measured < bound).
+    ratio, :data:`EXTREMES` of each outcome. ``plainest`` is the violated instance that is shortest to write down, of
+    the first :data:`CLOUD` of the family, as [characters, number], empty where instances have more than :data:`SMALL`
+    numbers. ``measured``, ``bound``, ``difference`` (measured - bound) are moments over the instances with finite
+    values that were not set aside, and ``measured_low`` to ``bound_high`` those of the ends of their enclosures; they
+    are kept for the kinds that are decided by means, :data:`verify.engine.trial.BY_MEANS`. ``wins``/``losses`` count
+    the decided signs of measured - bound (a win is measured < bound).
     """
 
     drawn: int = 0

@@ -188,7 +188,8 @@ _REASONS = {
 
 
 def _pack(data: dict[str, Any]) -> bytes:
-    return zlib.compress(json.dumps(data, separators=(",", ":")).encode())
+    # A higher level saves a tenth of the room and takes four times as long, which shows beside quick batches.
+    return zlib.compress(json.dumps(data, separators=(",", ":")).encode(), 1)
 
 
 def _unpack(packed: bytes) -> Any:

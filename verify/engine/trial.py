@@ -190,7 +190,7 @@ def written_length(x: Mapping[str, Any], wanted: Any = True) -> Any:
 
 def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally:
     """The evidence of one claim from one batch whose first instance has number ``start``; ``written`` (B,) are the
-    lengths of :func:`written_length` of the violated instances at least."""
+    lengths of :func:`written_length`, 0 for instances that are not to be written down."""
     import numpy as np
 
     eligible = out.missed < 0
@@ -206,8 +206,8 @@ def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally
         worst += [Extreme(float(out.ratio[i]), -(start + int(i)), name) for i in index]
 
     plainest: list[int] = []
-    if written is not None and violated.any():
-        first = np.argmin(np.where(violated, written, np.iinfo(written.dtype).max))
+    if written is not None and (known := violated & (written > 0)).any():
+        first = np.argmin(np.where(known, written, np.iinfo(written.dtype).max))
         plainest = [int(written[first]), start + int(first)]
     paired = isinstance(claim.kind, Comparison)
     return Tally(
@@ -270,7 +270,8 @@ def _run_batch(
     quantities = theorem.solve(p, x)
     decided = {c.name: outcomes(c, p, margins, quantities) for c in theorem.claims}
     violated = [out.violated & (out.missed < 0) for out in decided.values()]
-    written = written_length(x, np.any(violated, axis=0)) if violated else None
+    early = np.arange(start, stop) < CLOUD
+    written = written_length(x, np.any(violated, axis=0) & early) if violated and early.any() else None
     evidence = Evidence(
         {c.name: {family: tally(c, decided[c.name], start, written)} for c in theorem.claims},
         _figures(theorem, p, family, start, decided, quantities),
