@@ -76,7 +76,7 @@ class Enclosure:
     def __mul__(self, other: Any) -> Enclosure:
         o = enclose(other, self.value)
         times = once(lambda a, b: a * b)
-        corners = [c for a in self._ends for b in o._ends for c in around_underflow(times(a, b), a, b)]
+        corners = [c for a, b in _pairs(self, o._ends) for c in around_underflow(times(a, b), a, b)]
         return Enclosure(times(self.value, o.value), *_range(corners))._outward()
 
     __rmul__ = __mul__
@@ -88,7 +88,7 @@ class Enclosure:
         # A divisor that may be zero has no finite quotient: its reciprocal is the whole line, not a guess.
         crosses = (o.lower <= 0) & (o.upper >= 0)
         if not bool(xp.any(crosses)):
-            corners = [c for a in self._ends for b in o._ends for c in around_underflow(over(a, b), a, b)]
+            corners = [c for a, b in _pairs(self, o._ends[::-1]) for c in around_underflow(over(a, b), a, b)]
             return Enclosure(over(self.value, o.value), *_range(corners))._outward()
         one = xp.ones_like(o.value)
         infinite = xp.full_like(o.value, xp.inf)
@@ -133,6 +133,14 @@ class Enclosure:
         """``f`` of the enclosure, for a monotone ``f`` computed to a few units of the dtype."""
         out = self.each(f)
         return (Enclosure(out.value, out.upper, out.lower) if decreasing else out)._outward()
+
+
+def _pairs(one: Enclosure, ends: tuple[Array, ...]) -> list[tuple[Array, Array]]:
+    """Ends between whose products, or quotients where the other ends come in reverse, all others lie."""
+    xp = namespace(one.value)
+    if len(one._ends) == len(ends) == 2 and not any(bool(xp.any(a < 0)) for a in (one.lower, *ends)):
+        return list(zip(one._ends, ends, strict=True))
+    return [(a, b) for a in one._ends for b in ends]
 
 
 def enclose(x: Any, like: Array) -> Enclosure:

@@ -605,12 +605,10 @@ def _earlier(ledger: Ledger) -> dict[str, float]:
 def conclude(subject: Subject, evidence: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """What a run says at the end of a point, from its evidence: verdicts with rechecked witnesses, mutants, searches.
     Files are given as bytes by name, so that it may be done on another machine."""
-    from threadpoolctl import threadpool_limits
-
     began = time.monotonic()
     theorem, p, chosen = subject.load()
     seen = Evidence.from_json(evidence)
-    with tempfile.TemporaryDirectory(prefix="verify-") as folder, threadpool_limits(limits=1, user_api="blas"):
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder, work.one_thread():
         out = Path(folder)
         claims = [_conclude(theorem, p, c, seen, settings.seed, out) for c in theorem.claims]
         alpha = verdict.budget(theorem.claims, ALPHA)

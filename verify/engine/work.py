@@ -93,12 +93,24 @@ def solve(task: Task) -> dict[str, Any]:
     Raises :class:`TrialError` when a function of the theorem fails, or one instance alone does not fit the memory. A
     batch that is out of time ends its process.
     """
-    from threadpoolctl import threadpool_limits
-
     theorem, p, chosen = task.subject.load()
-    # One BLAS thread: the bits of a product change with the number of threads, and the batches are small.
-    with threadpool_limits(limits=1, user_api="blas"), _watched(task):
+    with one_thread(), _watched(task):
         return _solve(theorem, p, chosen, task).to_json()
+
+
+def one_thread() -> Any:
+    """A context with one BLAS thread: the bits of a product change with the number of threads, and the batches are
+    small."""
+    return _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
+
+
+@cache
+def _libraries(scipy: bool) -> Any:
+    """The libraries that have threads, SciPy's own among them once it is there: to look for them takes as long as a
+    quick batch."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _solve(theorem: Theorem, p: Parameters, chosen: Backend, task: Task) -> Evidence:
