@@ -338,6 +338,16 @@ def test_a_batch_is_the_same_on_every_library(backend):
     assert found.figures == wanted.figures
 
 
+def test_an_axis_with_steps_is_taken_at_the_step_of_the_ratio():
+    figure = Figure("f", "ratio", ("claim",), "", "", "", against="s")
+    a, s = np.asarray([[1.0, 3.0], [4.0, 2.0], [9.0, 1.0]]), np.asarray([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]])
+    out = outcomes(claim(), P, {}, {"a": a, "b": np.full(3, 8.0)})
+    rows = trial._rows(figure, 5, {"claim": out}, {"s": s})
+    assert rows == [[5, 0, 11.0, 0.375], [6, 0, 20.0, 0.5], [7, 0, 30.0, 1.125]]
+    for shared, at in ((s[:1], [11.0, 10.0, 10.0]), (np.asarray([2.0]), [2.0] * 3), (7, [7.0] * 3)):
+        assert [row[2] for row in trial._rows(figure, 0, {"claim": out}, {"s": shared})] == at
+
+
 def test_figures_of_a_batch():
     found = run(toys.PLAIN, 4, 20, scale=2.0)
     u = to_numpy(trial.draw_for(toys.PLAIN, toys.Params(scale=2.0), "plain", 4, 20, 1, HOST).uniform())

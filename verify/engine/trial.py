@@ -317,25 +317,28 @@ def _rows(figure: Figure, start: int, decided: Mapping[str, Outcomes], values: M
     """
     import numpy as np
 
-    colour = None if figure.colour is None else _column(values[figure.colour])
-    axes = [_column(values[name]) for name in (figure.against, figure.across) if name is not None]
+    axes = [values[name] for name in (figure.against, figure.across) if name is not None]
     rows: list[list[float]] = []
     for number, name in enumerate(figure.claims):
         out = decided[name]
         index = np.flatnonzero(out.missed[: max(0, CLOUD - start)] < 0)
         shown = [out.ratio] if figure.kind == "ratio" else [out.measured, out.bound]
-        if colour is not None:
-            shown[0] = colour
-        columns = [np.broadcast_to(a, out.missed.shape)[index].astype(float).tolist() for a in (*axes, *shown)]
+        if figure.colour is not None:
+            shown[0] = _column(values[figure.colour], out.step)
+        columns = [_column(a, out.step) for a in axes] + shown
+        columns = [np.broadcast_to(a, out.missed.shape)[index].astype(float).tolist() for a in columns]
         rows += map(list, zip((start + index).tolist(), [number] * len(index), *columns, strict=True))
     return sorted(rows)
 
 
-def _column(x: Any) -> Any:
-    """A quantity without steps, or a parameter, as a NumPy column of length B or 1."""
+def _column(x: Any, step: Any) -> Any:
+    """A quantity (B, ...) or a parameter as a NumPy column of length B or 1; of steps those ``step`` (B,), counted
+    from 1."""
     import numpy as np
 
-    return np.reshape(to_numpy(x.value if isinstance(x, Enclosure) else x) if not isinstance(x, int | float) else x, -1)
+    rows = np.atleast_1d(to_numpy(x.value if isinstance(x, Enclosure) else x) if not isinstance(x, int | float) else x)
+    rows = rows.reshape(len(rows), -1)
+    return rows[:, 0] if rows.shape[1] == 1 else rows[np.arange(len(rows)), step - 1]
 
 
 def _curves(
