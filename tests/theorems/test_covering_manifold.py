@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from judge import draw, judge
 
-from theorems.generalization.covering_manifold import BALL, CIRCLE, FINE, PLANE, SHORT, THEOREM, TORUS, Params
+from theorems.generalization.covering_manifold import BALL, CIRCLE, FINE, INSIDE, PLANE, SHORT, THEOREM, TORUS, Params
 
 CHAIN = ("P(2 eps) <= N_ext", "N_ext <= N_int", "N_int <= P", "N_int(2 eps) <= N_ext")
 HOLDS = tuple(c.name for c in THEOREM.claims if c.expects == "holds")
 
 
-def finite(points, inside=None, square=1.0, side=0.0, ball=0.0) -> dict:
+def finite(points, inside=None, square=1.0, side=0.0, ball=0.0, full=0.0) -> dict:
     inside = [1.0] * len(points) if inside is None else inside
-    named = {"points": points, "inside": inside, "square": square, "side": side, "ball": ball}
+    named = {"points": points, "inside": inside, "square": square, "side": side, "ball": ball, "full": full}
     return {name: np.asarray([v], dtype=float) for name, v in named.items()}
 
 
@@ -56,12 +56,40 @@ def test_seven_squares_cover_the_torus_of_side_seven():
 
 def test_the_whole_numbers_of_a_ball():
     disc = [[a, b] for a in range(-2, 3) for b in range(-2, 3) if a * a + b * b <= 4]
-    judged = judge(THEOREM, finite(disc, square=2.0, ball=2.0))
+    judged = judge(THEOREM, finite(disc, square=2.0, ball=2.0, full=1.0))
     assert len(disc) == 13
     assert judged.best("external")[0] == brute_cover(disc, 2)
     area, packing = judged.outcomes["ball: by area"], judged.outcomes["ball: (1 + 2/eps)^2"]
     assert area.bound[0] == pytest.approx(((2 - 0.5**0.5) / (2**0.5 + 0.5**0.5)) ** 2, rel=1e-14)
     assert packing.bound[0] == pytest.approx((1 + 2 * 2**0.5) ** 2, rel=1e-14)
+
+
+def test_below_a_half_every_point_needs_a_ball():
+    judged = draw(THEOREM, "small radii", 12, ball=4)
+    points = {2: 13, 3: 29, 4: 49}
+    for i, R in enumerate(judged.x["ball"]):
+        assert [judged.best(name)[i] for name in ("external", "internal_wide", "packing_wide")] == [points[R]] * 3
+
+
+def test_points_of_a_triangular_lattice_are_a_packing_that_no_smaller_exponent_allows():
+    judged = draw(THEOREM, "triangles", 40)
+    square, packing = judged.x["square"], judged.best("packing")
+    assert set(packing) == {1, 7, 19}
+    rooted = 1 + 2 * judged.x["ball"] / np.sqrt(square)
+    assert (packing <= rooted**2).all()
+    assert (rooted[packing == 19] ** 1.8 < 19).all()
+    assert set(judged.words("ball: by area")) == {BALL}
+
+
+def test_the_half_diagonal_of_the_radius_may_be_dropped():
+    """Balls about whole numbers hold as many points of the ball as the one at 0, at most; from 8 on the density."""
+    assert 2 * math.pi / 27**0.5 * (1 - 0.5**0.5 / 8) ** 2 > 1
+    for R in range(2, 8):
+        squares = [a * a + b * b for a in range(-R, R + 1) for b in range(-R, R + 1)]
+        size = sum(s <= R * R for s in squares)
+        for square in range(1, R * R):
+            fewest = -(-size // sum(s <= square for s in squares))
+            assert fewest >= (R / (square**0.5 + 0.5**0.5)) ** 2
 
 
 def brute_cover(points, square) -> int:
@@ -86,7 +114,7 @@ def test_the_circle_by_hand(radius, internal, external, packing):
     found = numbers(judged, "circle_internal", "circle_external", "circle_packing")
     assert found == [internal, external, packing]
     for claim in HOLDS:
-        assert judged.word(claim) in ("holds", PLANE, BALL, TORUS)
+        assert judged.word(claim) in ("holds", PLANE, INSIDE, BALL, TORUS)
 
 
 def test_the_polygon_closes_in_on_the_circle():

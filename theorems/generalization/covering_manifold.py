@@ -44,7 +44,16 @@ compared in whole numbers. The circle by the corners of a regular polygon: their
 circle, and covers that reach half a side farther, enclose its numbers; chords are compared exactly.
 
 **Sharp.** All of (a) are equalities for a single point, (d) below for $`n=7`$, $`h=1`$: 7 squares, not 9. The constant
-$`3\sqrt2`$ is approached from below at $`\varepsilon=\sqrt2`$.
+$`3\sqrt2`$ is approached from below at $`\varepsilon=\sqrt2`$. The exponent of the first
+bound of (c) is needed for 19 points of the triangular lattice, which is the densest packing; for 1.8 in place of the 2
+it takes more than a hundred. Of the bound by area nothing is lost for large $`R`$ and $`\varepsilon=R`$, where one ball
+is enough: 1.1 times as much is false, but not before $`R=30`$. The half diagonal of
+$`R`$ may be dropped, $`N\ge(R/(\varepsilon+\frac12\sqrt2))^2`$ for whole $`R\ge2`$ and whole centres: one ball has
+$`\varepsilon\ge R`$; two or three have $`\varepsilon\ge R/\sqrt2`$, as one of them holds two of $`(\pm R,0)`$,
+$`(0,\pm R)`$; more have, like all coverings of a convex set by two discs or more, a density of at least
+$`2\pi/\sqrt{27}=1.2092`$ (Fejes Toth), which is enough from $`R=8`$ on, and below it is enough to count points (a
+test). The half diagonal of $`\varepsilon`$ may be divided by 1.1: for $`\varepsilon<\frac12`$ every point needs its own
+ball, and they are at least $`\pi(R-\frac12\sqrt2)^2`$; from there on the density is enough.
 
 **What the documents say.** The slides: $`N_{\gamma/2}(\Upsilon)`$ gets smaller as $`\gamma`$ gets larger. So it does,
 or it stays. The bound $`(C_M/\varepsilon)^k`$ of the paper behind them, for a $`k`$-dimensional manifold $`M`$, cannot
@@ -74,7 +83,9 @@ from verify.kit import covers
 SLIDE = Source(GIRYES2019, "slides on the generalisation error and the input margin: the covering number")
 CLASSICAL = Source(KOLMOGOROV1959, "Theorem IV", "from memory; proved on this page")
 PLANE, BALL, TORUS, CIRCLE = "points of the plane", "whole numbers of a ball", "discrete torus", "circle"
+INSIDE = "points of a ball"
 SHORT, FINE = "radius <= 2", "polygon fine enough"
+STEP, HEIGHT = 194, 168  # of a triangular lattice: 97^2 + 168^2 = 37633, and 194^2 = 37636
 RADII = (0.5, 0.8, 1.0, 1.2, 1.4, 1.41421, 2.0, 5.0)
 
 
@@ -89,9 +100,9 @@ class Params(Parameters):
 
 
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
-    """points (B, N, 2) with inside (B, N), 1 for those of A, the square of the radius, and the side of the torus and
-    the radius of the ball or 0, (B,); for the circle its radius and corners (B,). Floats; all but the radius hold whole
-    numbers."""
+    """points (B, N, 2) with inside (B, N), 1 for those of A, the square of the radius, the side of the torus and the
+    radius of the ball or 0, and whether A is all whole numbers of that ball, (B,); for the circle its
+    radius and corners (B,). Floats; the points and the sides are whole."""
     xp, dtype, dev = draw.xp, draw.backend.float, draw.backend.device
     if family == "circle":
         radius = xp.where(draw.coin() > 0, draw.choose(RADII), draw.uniform(low=0.3, high=2.2))
@@ -101,29 +112,47 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     if family == "plane":
         inside = xp.asarray([[1.0] * p.points + [0.0] * p.centres], dtype=dtype, device=dev)
         points = draw.whole(0, 7, p.points + p.centres, 2)
-        return {"points": points, "inside": inside, "square": draw.whole(1, 13), "side": zero, "ball": zero}
+        return {"points": points, "inside": inside, "square": draw.whole(1, 13), "side": zero, "ball": zero,
+                "full": zero}  # fmt: skip
     if family == "around a centre":
         cross = xp.asarray([[[1.0, 0], [-1, 0], [0, 1], [0, -1], [0, 0]]], dtype=dtype, device=dev)
         points = cross * (1 + draw.coin() * draw.whole(1, 4))[:, None, None]
         square = xp.sum(points[:, 0, :] ** 2, axis=-1)
         inside = xp.asarray([[1.0, 1, 1, 1, 0]], dtype=dtype, device=dev)
-        return {"points": points, "inside": inside, "square": square, "side": zero, "ball": zero}
-    if family == "balls":
+        return {"points": points, "inside": inside, "square": square, "side": zero, "ball": zero,
+                "full": zero}  # fmt: skip
+    if family == "triangles":
+        lattice = xp.asarray([_hexagon(2)], dtype=dtype, device=dev)
+        points = xp.where(draw.coin()[:, None, None] > 0, lattice, xp.flip(lattice, axis=-1))
+        rings, far = draw.choose((0.0, 1.0, 2.0, 2.0)), xp.max(xp.sum(lattice**2, axis=-1), axis=-1)
+        within = xp.sum(points**2, axis=-1) <= (1.01 * (rings * STEP) ** 2)[:, None]
+        return {"points": xp.where(within[..., None], points, 0 * points), "inside": draw.full(1.0, points.shape[1]),
+                "square": draw.whole(37000, STEP**2 - 3), "side": zero, "ball": xp.sqrt(far) + zero,
+                "full": zero}  # fmt: skip
+    if family in ("balls", "small radii"):
         R = draw.whole(2, p.ball + 1)
         grid = _grid(-p.ball, p.ball)
         square = xp.floor(1 + draw.uniform() * R**2)
         square = xp.where(draw.uniform() < 0.1, 10**4 * R**2, square)  # one ball is far too large
+        if family == "small radii":
+            square = draw.choose((2.0**-10, 2.0**-4))
         points = xp.asarray([grid], dtype=dtype, device=dev)
         within = xp.sum(points**2, axis=-1) <= (R**2)[:, None]
         return {"points": xp.where(within[..., None], points, 0 * points), "inside": draw.full(1.0, len(grid)),
-                "square": square, "side": zero, "ball": R}  # fmt: skip
+                "square": square, "side": zero, "ball": R, "full": zero + 1}  # fmt: skip
     n = draw.whole(3, p.torus + 1)
     points = xp.asarray([_grid(0, p.torus - 1)], dtype=dtype, device=dev)
     within = xp.max(points, axis=-1) < n[:, None]
     h = draw.whole(1, 3) * xp.astype(n >= 5, dtype)
     h = xp.where(n >= 5, h, zero + 1)
     return {"points": xp.where(within[..., None], points, 0 * points), "inside": draw.full(1.0, p.torus**2),
-            "square": h**2, "side": n, "ball": zero}  # fmt: skip
+            "square": h**2, "side": n, "ball": zero, "full": zero}  # fmt: skip
+
+
+def _hexagon(rings: int) -> list[list[float]]:
+    """The points of a triangular lattice around 0, all but exactly: in whole numbers."""
+    steps = range(-rings, rings + 1)
+    return [[STEP * a + STEP / 2 * b, float(HEIGHT * b)] for a in steps for b in steps if abs(a + b) <= rings]
 
 
 def _grid(low: int, high: int) -> list[list[float]]:
@@ -137,12 +166,13 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
         squares, n = _squares(x["radius"]), int(x["corners"][0])
         fine = [covers.chord_at_most(Fraction(1, n), square) for square in squares]
         margin = xp.asarray([0.0 if f else -1.0 for f in fine], dtype=zero.dtype, device=zero.device)
-        kind = dict.fromkeys((PLANE, BALL, TORUS), zero - 1)
+        kind = dict.fromkeys((PLANE, INSIDE, BALL, TORUS), zero - 1)
         return {**kind, CIRCLE: zero, SHORT: 2 - x["radius"], FINE: margin}
     missed = 0 * x["square"] - 1
     xp = namespace(missed)
     flat = xp.where((x["side"] == 0) & (x["ball"] == 0), 0 * missed, missed)
-    return {PLANE: flat, BALL: x["ball"] - 1, TORUS: x["side"] - 1, CIRCLE: missed, SHORT: missed, FINE: missed}
+    no_circle = dict.fromkeys((CIRCLE, SHORT, FINE), missed)
+    return {PLANE: flat, INSIDE: x["ball"] - 1, BALL: x["full"] - 1, TORUS: x["side"] - 1, **no_circle}
 
 
 # ------------------------------------------------------------------------------------------- the check
@@ -162,7 +192,7 @@ def _near(x: Any, scale: int) -> list[tuple[Any, Any]]:
     side = to_numpy(x["side"]).astype(np.int64)[:, None, None]
     around = np.minimum(apart, side[..., None] - apart).max(axis=-1) ** 2
     squared = np.where(side > 0, around, (apart**2).sum(axis=-1))
-    near = squared <= scale**2 * to_numpy(x["square"]).astype(np.int64)[:, None, None]
+    near = squared <= np.floor(scale**2 * to_numpy(x["square"])).astype(np.int64)[:, None, None]
     inside = np.broadcast_to(to_numpy(x["inside"]) > 0, points.shape[:2])
     return [(matrix[rows], rows) for matrix, rows in zip(near, inside, strict=True)]
 
@@ -283,14 +313,21 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
 
 def reference(p: Params, x: Any) -> dict[str, Any]:
     """The same for one instance without integer programs: the size that weights and branching prove from below and
-    from above; the formulas of the circle in ball arithmetic."""
+    from above, starting from what choices in turn give; the formulas of the circle in ball arithmetic."""
     from flint import arb, fmpq
 
     def cover(near: Any) -> int:
-        return next(t for t in range(len(near) + 1) if not covers.needs(near, t + 1))
+        left, found = near, 0
+        while len(left):
+            left, found = left[~left[:, left.sum(axis=0).argmax()]], found + 1
+        return next(t for t in range(found, -1, -1) if covers.needs(near, t))
 
     def packing(near: Any) -> int:
-        return next(t for t in range(len(near) + 1) if covers.fits(near, t))
+        chosen: list[int] = []
+        for point, row in enumerate(near):
+            if not row[chosen].any():
+                chosen.append(point)
+        return next(t for t in range(len(chosen), len(near) + 1) if covers.fits(near, t))
 
     if "radius" not in x:
         return _quantities(x, _finite(x, cover, packing), ())
@@ -333,10 +370,12 @@ THEOREM = Theorem(
         "plane": "whole numbers in a square, some of them only centres",
         "around a centre": "four points around one that is not of the set",
         "balls": "all whole numbers in a ball of the plane",
+        "small radii": "the same balls with radii below 1/2: every point needs its own",
+        "triangles": "up to 19 points of a triangular lattice, the densest packing, in a ball",
         "tori": "discrete tori with squares",
         "circle": "radii by hand, at which the formulas jump, and others",
     },
-    shares={"around a centre": 0.25, "balls": 0.25, "tori": 0.25},
+    shares={"around a centre": 0.25, "balls": 0.25, "small radii": 0.1, "triangles": 0.1, "tori": 0.25},
     instances=450,
     batch=100,
     claims=(
@@ -361,7 +400,7 @@ THEOREM = Theorem(
         Claim("circle, P from below", Count(), "packing", Formula("circle_packing"), (CIRCLE,)),
         Claim("circle, P from above", Count(), "circle_packing", Formula("packing_high"), (CIRCLE, FINE)),
         Claim("circle: 3 sqrt 2 / eps", Every(), "circle_internal", REGULAR, (CIRCLE, SHORT)),
-        Claim("ball: (1 + 2/eps)^2", Every(), "packing", Formula("(1 + 2 * R / radius)**2"), (BALL,)),
+        Claim("ball: (1 + 2/eps)^2", Every(), "packing", Formula("(1 + 2 * R / radius)**2"), (INSIDE,)),
         Claim(
             "ball: by area",
             Every(),
@@ -474,10 +513,17 @@ THEOREM = Theorem(
             "two discs or more that cover a convex set have a density of 2 pi / sqrt(27) = 1.2092 (Fejes Toth)",
             Formula("max(1, 1.2092 * ((R - sqrt(2) / 2) / (radius + sqrt(2) / 2))**2 - 0.2092)"),
         ),
+        *(
+            Sharper("ball: by area", "a tenth less of the half diagonal, once: see Sharp", Formula(f"({less})**2"))
+            for less in (
+                "(R - sqrt(2) / 2.2) / (radius + sqrt(2) / 2)",
+                "(R - sqrt(2) / 2) / (radius + sqrt(2) / 2.2)",
+            )
+        ),
     ),
     survivors={
         f"circle, N_int from below: without {CIRCLE!r}": "where the set is no circle 0 stands on both sides",
-        f"ball: by area: without {BALL!r}": "where the set is no ball R is 0, and the right side below 1",
+        "ball: by area: sqrt(2) / 2 dropped from R*": "(R / (eps + sqrt(2)/2))^2 bounds it too, see Sharp",
         f"torus: row by row: without {TORUS!r}": "where the set is no torus the right side is 0",
         "torus: row by row: the relation turned round": "in the plane it is an equality (McEliece and Taylor)",
     },
