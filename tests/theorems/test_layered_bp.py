@@ -14,8 +14,12 @@ from theorems.sparse_coding.layered_bp import (
     FAMILIES,
     GLOBAL,
     NOISE,
+    OF_SLIDE,
+    ONE_DEEP,
     ONE_DENSE,
     ONE_ENTRY,
+    ONE_NONZERO,
+    ONE_PATCH,
     ONE_WEIGHT,
     SETTINGS,
     SPARSE,
@@ -90,6 +94,31 @@ def test_the_simplex_brings_entries_near_the_bound():
     assert judged.ratio(ENTRIES).max() == pytest.approx(exact, rel=1e-8)
     assert judged.ratio("large entries are found").max() == pytest.approx(exact, rel=2e-3)
     assert judged.ratio(ERROR).max() < 0.825
+
+
+def test_where_a_patch_is_an_entry_so_is_the_error():
+    judged = draw(THEOREM, ONE_PATCH, 16, k=33)
+    assert judged.best("error")[:, 0] == pytest.approx(judged.best("entry")[:, 0])
+    assert judged.best("patch")[:, 0] == pytest.approx(np.ones(16))
+    assert judged.ratio(ERROR).max() == pytest.approx(draw(THEOREM, ONE_ENTRY, 16, k=33).ratio(ENTRIES).max(), abs=1e-3)
+
+
+def test_one_nonzero_passes_on_the_weights_of_both_layers():
+    """4 + 30 epsilon, as the noise against one atom leaves the others alone; the entry itself where it is put out."""
+    judged = draw(THEOREM, ONE_NONZERO, 16)
+    second = judged.best("error")[:, 1] / judged.x["radius"]
+    assert judged.word(OF_SLIDE) == "holds"
+    assert set(np.round(second, 6)) == {34.0, 29.97}
+
+
+def test_three_layers_keep_the_length_of_the_error():
+    """4/(7.5 q) of the bound for the weight alone; the noise moves less than sqrt(q/k)/4 of that."""
+    judged = draw(THEOREM, ONE_DEEP, 16, k=33)
+    exact = 4 / (7.5 * (1 - 32 / 100))
+    third = judged.best("error")[:, 2] / (7.5**3 * judged.x["radius"] * judged.best("roots")[:, 2])
+    assert judged.word(ERROR) == "holds"
+    assert third == pytest.approx(np.full(16, exact), rel=(0.68 / 33) ** 0.5 / 4)
+    assert (third > 0.9**3).all()
 
 
 def test_beyond_one_third():
