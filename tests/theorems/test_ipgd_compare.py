@@ -55,3 +55,19 @@ def test_keeping_the_support_never_raises_the_rate():
     assert words.count("holds") >= 18
     assert "violated" not in words
     assert not judged.best("epsilon").any()
+
+
+def test_a_short_column_is_seen_by_the_rate_and_not_by_the_errors():
+    """The cone holds the unit vector of its coordinate less 1/k of each sign, squared length 1 + 1/k, and A takes it to
+    length (m/k)^(1/2) only."""
+    judged = draw(THEOREM, "a short column", 12)
+    assert np.linalg.norm(judged.x["A"][:, :, -1], axis=-1) == pytest.approx(np.full(12, 120**0.5 / 100), rel=0.3)
+    assert (judged.best("attained") > 0.9).all()
+    assert (judged.best("crossing_bounds") > judged.best("crossing")).sum() >= 9
+
+
+def test_a_long_column_pulls_the_others_along():
+    judged = draw(THEOREM, "a long column", 24)
+    floor = judged.best("plateau") / judged.best("epsilon")
+    assert (floor > 2).sum() >= 8
+    assert judged.word("never below epsilon") == "holds"
