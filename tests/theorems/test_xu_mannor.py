@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from judge import draw, judge
 
-from theorems.generalization.xu_mannor import COLUMNS, DELTA, LAWS, RANGES, REGRESSION, ROWS, THEOREM, reference
+from theorems.generalization.xu_mannor import COLUMNS, DELTA, FIVE, LAWS, RANGES, REGRESSION, ROWS, THEOREM, reference
 
 HALVED, PRINTED = "halved: with probability 1 - delta", "Theorem 1 as printed"
 NO_LOG, AFTER = "halved, without ln(1/delta)", "cells chosen after the sample"
@@ -60,6 +60,47 @@ def test_two_cells_exceed_the_bound_without_the_logarithm_as_often_as_a_binomial
     size = 2000
     words = draw(THEOREM, "two cells", size).words(NO_LOG)
     assert abs(words.count("violated") / size - exact) <= 5 * math.sqrt(exact / size)
+
+
+def exceeds(n, allowed):
+    """The largest probability, over the laws on two cells, of sqrt(n) S > allowed: it jumps where a frequency is at
+    the edge, and that is looked at from both sides."""
+    frequency, t = np.arange(n + 1) / n, allowed / (2 * math.sqrt(n))
+    p = np.concatenate([frequency + t + 1e-9, frequency - t - 1e-9, [0.5]])
+    p = p[(p > 0) & (p < 1)][:, None]
+    chances = (
+        np.asarray([math.comb(n, j) for j in range(n + 1)]) * p ** np.arange(n + 1) * (1 - p) ** (n - np.arange(n + 1))
+    )
+    return float((chances * (np.abs(frequency - p) > t)).sum(axis=1).max(initial=0))
+
+
+@pytest.mark.parametrize(
+    ("root", "low", "high"),
+    [
+        (math.sqrt(4 * math.log(2) + 2), 0.0625, 0.063),
+        (math.sqrt(4 * math.log(2) + math.log(20)), 0.031, 0.032),
+        (math.sqrt(4 * math.log(2) + 2 * math.log(20)) / 1.1, 0.011, 0.012),
+        (math.sqrt(4 * math.log(2) + 1.8 * math.log(20)), 0.006, 0.007),
+        (math.sqrt(4 * math.log(2) + 2 * math.log(20)), 0.0045, 0.0046),
+    ],
+)
+def test_what_two_cells_exceed(root, low, high):
+    """The mutants that are called open, and the one that five draws refute."""
+    assert low <= max(exceeds(n, root) for n in range(1, 60)) <= high
+
+
+def test_many_draws_from_any_number_of_cells_allow_a_smaller_constant():
+    """The quantile by isoperimetry, up to where McDiarmid's inequality takes over."""
+    K = np.arange(2, 1200)
+    smallest = np.sqrt(2 * K * math.log(2) + 2 * math.log(20)) / 1.1
+    assert (np.sqrt(2 * (K - 1) / math.pi) + 1.6449 <= smallest).all()
+    assert (np.sqrt(K - 1) + math.sqrt(2 * math.log(20)) <= smallest)[K >= 1129].all()
+
+
+def test_five_draws_from_two_equal_cells():
+    judged = draw(THEOREM, FIVE, 2000)
+    assert abs((judged.best("gap") == 0.5).mean() - 1 / 16) <= 5 * math.sqrt(1 / 16 / 2000)
+    assert math.sqrt((4 * math.log(2) + 2) / 5) / 2 < 0.5
 
 
 def test_cells_chosen_after_the_sample_by_hand():

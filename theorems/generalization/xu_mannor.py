@@ -54,7 +54,11 @@ $`M`$ and $`\epsilon`$ elsewhere in them; $`\mathrm{GE}=\epsilon+(M-\epsilon)\fr
 with two cells, three quarters with ten, and 0.58 with one heavy cell among a hundred: $`M/4`$ would be too small.
 Smaller bounds of $`S`$ are known: $`\sqrt{(1+2\ln(2^{K-1}-1)+2\ln(1/\delta))/n}`$ by the constant of
 `bhc_multinomial`, and $`\sqrt{(K-1)/n}+\sqrt{2\ln(1/\delta)/n}`$, because one draw changes $`S`$ by $`2/n`$ at most
-(McDiarmid). What says no more than these is true.
+(McDiarmid). What says no more than these is true. Of the two logarithms in (2) that of $`1/\delta`$ may not be replaced
+by 1: five draws from two equal cells are all in one with probability 1/16. Two cells, where everything can be counted,
+stay far below $`\delta`$ otherwise, and many cells do so by McDiarmid's inequality; between them a smaller constant is
+known for many draws only: $`\sqrt nS`$ tends to a supremum of Gaussian numbers of variance 1 at most, and its quantile
+is at most $`\sqrt{2(K-1)/\pi}+1.645`$ by isoperimetry.
 
 **Before the data.** Cells chosen after the sample do not count. The rule of (3) has two loss values: call the cells
 with $`n_i/n<\mu_i`$ one cell and the rest the other. That is a cut of $`Z`$ into two on which the loss is constant, and
@@ -94,8 +98,10 @@ LEVELS = 8  # the losses drawn for a cell are whole numbers from 0 to LEVELS, in
 COLUMNS, ROWS = 5, 4  # the cells of the regression
 RANGES = ((0, 1), (0, 4), (1, 3), (2, 4), (3, 4))  # of y in each column, in units of 1 / ROWS
 REGRESSION = "regression"
+FIVE = "two cells, five draws"
 LAWS: dict[str, tuple[tuple[int, ...], int, str]] = {
     "two cells": ((1, 1), 50, "two equal cells, 50 draws"),
+    FIVE: ((1, 1), 5, "two equal cells, five draws: all in one of them in a sixteenth of the samples"),
     "ten cells": ((1,) * 10, 100, "ten equal cells, 100 draws"),
     "ten cells, Zipf": (tuple(2520 // i for i in range(1, 11)), 1000, "ten cells of masses 1, 1/2, ..., 1000 draws"),
     "one heavy cell": ((99, *(1,) * 99), 500, "half of the mass in one of 100 cells, 500 draws"),
@@ -278,6 +284,13 @@ def deviation(delta: float) -> Formula:
     return Formula(f"min(M, epsilon + M / 2 * min(2, min({root}, {bounded})))")
 
 
+COUNTED = "(counted for all laws, up to 400 draws)"
+SMALLER_CONSTANT = (
+    "open for some numbers of cells and draws. Two cells exceed this with a probability of at most {} draws "
+    f"{COUNTED}; for many draws it is true of all K by isoperimetry, see Sharp, and from {{}} cells on by McDiarmid's "
+    "inequality"
+)
+
 THEOREM = Theorem(
     "xu_mannor",
     "A robust algorithm generalises: the bound of Xu and Mannor, halved",
@@ -293,8 +306,9 @@ THEOREM = Theorem(
         MEMORY: "the worst rule, with epsilon less loss where it was trained and epsilon more elsewhere",
         REGRESSION: f"means of {COLUMNS} columns, cut into {ROWS} rows: epsilon = 1/4",
     },
-    shares={"two cells": 3.0, "a hundred cells": 0.3, MEMORY: 0.3},
-    instances=8000,
+    shares={"two cells": 3.0, FIVE: 32.0, "a hundred cells": 0.3, MEMORY: 0.3},
+    instances=38_000,
+    batch=1000,
     claims=(
         Claim("halved: with probability 1 - delta", Probability(DELTA), "gap", HALVED, source=HALF),
         Claim("Theorem 1 as printed", Probability(DELTA), "gap", PRINTED, source=THEOREM_1),
@@ -384,6 +398,16 @@ THEOREM = Theorem(
     survivors={
         f"at most epsilon + M S/2: without {VARYING!r}": "(1) holds for every robust algorithm; where the losses are "
         "constant it is attained, and rounding leaves it undecided",
+    },
+    unsettled={
+        "halved*: 2 times 1.1": SMALLER_CONSTANT.format("0.012, at 11", 1129),
+        "halved*: 2 times 0.9": SMALLER_CONSTANT.format("0.007, at 4", 766),
+        "halved*: 2 dropped from 2 * log(1*": "open. Two cells exceed this with a probability of at most 0.032, at 6 "
+        f"draws {COUNTED}; three to six cells and few draws were found to do so with 0.024; from 170 cells on "
+        "McDiarmid's inequality is enough",
+        "halved*: a tenth of delta": "open. 0.005 is allowed; two cells exceed the bound with a probability of at most "
+        f"0.0046, at 4 draws {COUNTED}; three to six cells and few draws were found to do so with 0.0043; from 302 "
+        "cells on McDiarmid's inequality is enough",
     },
     invariances={"permute cells": permute},
     not_tested=("robustness with an epsilon that depends on the training set",),
