@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from itertools import combinations, pairwise, product
 
 import numpy as np
@@ -12,14 +13,19 @@ from judge import draw, judge
 from theorems.generalization.ge_vc import (
     DELTA,
     FEW,
+    FINE,
     INTERVALS,
+    KOLMOGOROV,
     LINES,
+    MANY,
     NETS,
+    PAPER,
     PLANES,
     STAGES,
     THEOREM,
     Params,
     dimension_and_growth,
+    kolmogorov_quantile,
     memorising_table,
     parameters,
     reference,
@@ -27,7 +33,7 @@ from theorems.generalization.ge_vc import (
     shattering_outputs,
 )
 
-SHARPEST, ONE_SIDE = "half-lines: Massart's constant", "half-lines, one side counted"
+ONE_SIDE = "half-lines, one side counted"
 SMALL = {"m": 30, "few": 15, "planes": 14, "nets": 25, "k": 3}
 
 
@@ -35,12 +41,14 @@ def alone(x, i):
     return {name: a if len(a) == 1 else a[i : i + 1] for name, a in x.items()}
 
 
-@pytest.mark.parametrize("family", [*(FEW, LINES, INTERVALS, PLANES, NETS), *(f"deep, B = {B}" for B in STAGES[:2])])
+@pytest.mark.parametrize(
+    "family", [*(FEW, LINES, INTERVALS, PLANES, NETS, PAPER), *(f"deep, B = {B}" for B in STAGES[:2])]
+)
 def test_both_paths_agree(family):
     judged = draw(THEOREM, family, 5, **SMALL)
     for i in range(5):
         other = reference(judged.p, alone(judged.x, i))
-        assert abs(other["D"][0] - judged.best("D")[i]) < 1e-14
+        assert abs(np.ravel(getattr(other["D"], "value", other["D"]))[0] - judged.best("D")[i]) < 1e-14
         for name in ("points", "parameters", "wrong"):
             assert other[name][0] == judged.best(name)[i]
 
@@ -76,15 +84,66 @@ def test_half_lines_by_hand():
 
 
 def test_half_lines_have_kolmogorovs_law():
-    """P(sqrt(m) D > c) is near 2 exp(-2 c^2): 0.05 at Massart's bound and 0.1 where one side is counted."""
+    """P(sqrt(m) D > c) is near 2 exp(-2 c^2): 0.05 at the quantile and 0.1 where one side is counted."""
     size = 3000
     judged = draw(THEOREM, LINES, size, m=500)
-    for claim, c in ((SHARPEST, math.sqrt(math.log(2 / DELTA) / 2)), (ONE_SIDE, math.sqrt(math.log(1 / DELTA) / 2))):
+    for claim, c in ((KOLMOGOROV, math.sqrt(math.log(2 / DELTA) / 2)), (ONE_SIDE, math.sqrt(math.log(1 / DELTA) / 2))):
         rate = judged.words(claim).count("violated") / size
         law = 2 * sum((-1) ** (j - 1) * math.exp(-2 * j * j * c * c) for j in range(1, 5))
         assert abs(rate - law) <= 5 * math.sqrt(law / size)
     mean = math.sqrt(math.pi / 2) * math.log(2)  # of Kolmogorov's law, 0.869
     assert abs(judged.best("D").mean() * math.sqrt(500) / mean - 1) < 0.05
+
+
+def test_the_quantile_of_twenty_examples_in_fractions():
+    """The probability of D <= d as an entry of a power of a matrix (Durbin; Marsaglia, Tsang and Wang), exactly."""
+
+    def law(m, d):
+        k = math.ceil(m * d)
+        h, size = k - m * d, 2 * k - 1
+        H = [[Fraction(int(i - j + 1 >= 0)) for j in range(size)] for i in range(size)]
+        for i in range(size):
+            H[i][0] -= h ** (i + 1)
+            H[size - 1][i] -= h ** (size - i)
+        H[size - 1][0] += max(2 * h - 1, Fraction(0)) ** size
+        H = [[v / math.factorial(max(i - j + 1, 0)) for j, v in enumerate(row)] for i, row in enumerate(H)]
+        row = [Fraction(int(j == k - 1)) for j in range(size)]
+        for _ in range(m):
+            row = [sum(a * H[i][j] for i, a in enumerate(row)) for j in range(size)]
+        return row[k - 1] * Fraction(math.factorial(m), m**m)
+
+    assert law(1, Fraction(3, 4)) == Fraction(1, 2)  # D = max(x, 1 - x)
+    q = Fraction(kolmogorov_quantile(20)).limit_denominator(10**5)
+    assert law(20, q * Fraction(9999, 10_000)) < 1 - Fraction(DELTA).limit_denominator(100)
+    assert law(20, q * Fraction(10_001, 10_000)) > 1 - Fraction(DELTA).limit_denominator(100)
+
+
+@pytest.mark.parametrize(("family", "m", "share"), [(FEW, 20, 0.968), (LINES, 2000, 0.997), (MANY, 150_000, 0.9996)])
+def test_the_quantile_of_half_lines_by_two_paths(family, m, share):
+    """Massart's bound is below by little, and the law of one side gives the same."""
+    judged = draw(THEOREM, family, 1)
+    other = reference(judged.p, judged.x)["quantile"].value[0]
+    assert other == pytest.approx(kolmogorov_quantile(m), rel=1e-5)
+    assert share < judged.ratio("half-lines: Massart's constant")[0] < 1
+
+
+def test_many_teeth_deviate_by_more_than_the_exchange_of_m_and_V_allows():
+    judged = draw(THEOREM, FINE, 3)
+    m, V = judged.best("m")[0], judged.best("V")[0]
+    assert 0 < 2 * math.e * V - m < 1
+    assert (judged.best("D") > math.sqrt(8 / V * (m * math.log(2 * math.e * V / m) + math.log(4 / DELTA)))).all()
+
+
+def test_the_bound_of_thresholds_is_below_a_half_for_deep_networks_from_9083_stages_on():
+    def below(B):
+        m = B**3 // 2
+        return 8 / m * (parameters(B * B, B) * math.log(2 * math.e * m) + math.log(4 / DELTA)) < 0.25
+
+    assert not any(map(below, range(12, 9083)))
+    assert all(map(below, range(9083, 40_000)))
+    judged = draw(THEOREM, PAPER, 5)
+    assert set(judged.words("the bound of thresholds for deep ReLU networks")) == {"violated"}
+    assert (judged.best("points") == judged.x["stages"] ** 3).all()
 
 
 @pytest.mark.parametrize(("A", "B"), [(1, 1), (2, 3), (3, 2), (5, 4)])

@@ -19,7 +19,9 @@ $`2m`$ parameters,
 D\le\sqrt{\frac8m\Big(E\ln(2em)+\ln\frac4\delta\Big)}.
 ```
 
-For half-lines and the uniform law $`D\le\sqrt{\ln(2/\delta)/(2m)}`$ (Dvoretzky, Kiefer and Wolfowitz; Massart).
+For half-lines and the uniform law $`D\le\sqrt{\ln(2/\delta)/(2m)}`$ (Dvoretzky, Kiefer and Wolfowitz; Massart): it is
+checked in two parts, that the $`1-\delta`$ quantile $`q`$ of Kolmogorov's exact law is no larger, and that $`D\le q`$
+with probability $`1-\delta`$.
 
 *Proof.* Take $`m`$ more examples, with frequencies $`\hat L'`$. If $`m\epsilon^2\ge2`$, a rule with
 $`\lvert L-\hat L\rvert>\epsilon`$ has $`\lvert L-\hat L'\rvert\le\epsilon/2`$ with probability at least 1/2
@@ -65,22 +67,29 @@ With every weight and bias counted, zeros too, it has $`E=5A+67B-2`$ parameters 
 numbers in it are whole. With $`A=B^2`$ it fits any labels on $`B^3`$ points with about $`5B^2`$ parameters, which is
 less from $`B=12`$ on: for $`B=20`$, 8000 points with 3338 parameters. Now let the points be equally likely, draw
 $`m=B^3/2`$ of them, and take the network that is right on those drawn and wrong on the rest: $`\hat L=0`$, and
-$`L(h)`$ is the mass not drawn, 0.607 on average. But $`\sqrt{E\ln m/m}\approx\sqrt{30\ln B/B}\to0`$. So no constant
-serves all depths; the constant 1 fails from $`B=502`$ on.
+$`L(h)`$ is the mass not drawn, 0.607 on average and at least $`\frac12`$. But
+$`\sqrt{E\ln m/m}\approx\sqrt{30\ln B/B}\to0`$. So no constant serves all depths; the constant 1 fails from $`B=502`$
+on, and the third bound, with its own constants, from $`B=9083`$ on. Such networks are not computed: what is used of
+them is what was proved above.
 
-**Sharp.** The inequality for half-lines is sharp: nearly 5 % of the draws exceed it for $`\delta=0.05`$. The VC bounds
-have the right order, up to the logarithm, and constants that are far too large: for half-lines about twelve times
-the average. Of the 8 nearly all is lost in the proof: a median of $`m\hat L'`$ is above $`mL-1`$, so $`L(h)`$ need
-not be estimated to half of $`\epsilon`$, and of $`2m`$ numbers between 0 and 1 the mean of a random half is further
-than $`t`$ above that of all with probability at most $`e^{-4m^2t^2/(m+1)}`$ (Serfling). So, for every $`m`$,
+**Sharp.** The inequality for half-lines is sharp: for $`\delta=0.05`$ it is 1.0028 times the quantile for 2000 examples
+and 1.0003 times for 150,000. The VC bounds have the right order, up to the logarithm, and constants that are far too
+large: for half-lines about twelve times the average. Of the 8 nearly all is lost in the proof: a median of
+$`m\hat L'`$ is above $`mL-1`$, so $`L(h)`$ need not be estimated to half of $`\epsilon`$, and of $`2m`$ numbers
+between 0 and 1 the mean of a random half is further than $`t`$ above that of all with probability at most
+$`e^{-4m^2t^2/(m+1)}`$ (Serfling). So, for every $`m`$,
 
 ```math
 D\le\frac1m+\frac{\sqrt{m+1}}m\sqrt{\ln\frac{4\,\tau(2m)}\delta},
 ```
 
-and whatever mutant of the three bounds says no more than this is true.
+and whatever mutant of the three bounds says no more than this is true. In the second the logarithm of $`2em/V`$ is not
+needed, up to constants (chaining); with the constants here this is proved for $`m`$ up to some 500 $`V`$, by the bound
+above, and open beyond. In the third it is needed, as $`V`$ of a network of thresholds may be of the order $`E\ln E`$
+(Maass), but it takes a $`V`$ that is many times $`E`$ to show it, and networks larger than any that could be drawn.
 
-Kind: probability over the examples; rate of growth over a ladder of networks; counts for the network itself.
+Kind: probability over the examples, an inequality for its quantile; rate of growth over a ladder of networks; counts
+for the network itself.
 
 **Not covered.** The bound with the depth as a factor for ReLU networks; margins and norms.
 """
@@ -88,6 +97,8 @@ Kind: probability over the examples; rate of growth over a ladder of networks; c
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from pydantic import Field
@@ -105,6 +116,8 @@ from theorems.bibliography import (
 from verify import (
     Claim,
     Count,
+    Enclosure,
+    Every,
     Figure,
     Formula,
     Parameters,
@@ -122,15 +135,15 @@ from verify.kit import empirical
 DELTA = 0.05
 FEW, LINES, MANY = "half-lines, few", "half-lines", "half-lines, many"
 INTERVALS, PLANES, NETS = "intervals", "half-planes", "nets"
-FULL, OVER = "nets, V = m", "nets, V = 2m"
+FULL, OVER, PAPER = "nets, V = m", "nets, V = 2m", "deep, not computed"
 COARSE, FINE = "combs", "combs, many teeth"
-TEETH = {COARSE: 20, FINE: 279}
-FEW_A_TOOTH = 1516  # points, a little less than 2e V
+TEETH = {COARSE: 20, FINE: 1000}
+FEW_A_TOOTH = 5436  # points, a little less than 2e V
 IDLE = {COARSE: 900, FINE: 10**9}  # parameters of units that are not used
 STAGES = (8, 11, 14, 17, 20)  # B of the ladder
 THRESHOLDS, HALF_LINES = "a class of thresholds", "half-lines, uniform law"
-DEEP, LARGE = "the deep ReLU network", "B >= 12"
-GROWTH = Formula(f"sqrt(8 / m * log(4 * growth / {DELTA}))")
+DEEP, LARGE = "the deep ReLU network, computed", "the deep ReLU network, B >= 12"
+GROWTH = Formula(f"sqrt(8 / m * (log_growth + log(4 / {DELTA})))")
 SAUER = Formula(f"sqrt(8 / m * (V * log(2 * exp(1) * m / V) + log(4 / {DELTA})))")
 COUNTED = Formula(f"sqrt(8 / m * (E * log(2 * exp(1) * m) + log(4 / {DELTA})))")
 SHARPEST = Formula(f"sqrt(log(2 / {DELTA}) / (2 * m))")
@@ -146,14 +159,16 @@ class Params(Parameters):
     many: int = Field(150_000, ge=10, le=10**7, description="examples of the family 'half-lines, many'")
     planes: int = Field(48, ge=10, le=400, description="examples for half-planes; the work grows with their cube")
     nets: int = Field(400, ge=10, le=10**4, description="examples for networks on the line")
-    k: int = Field(5, ge=1, le=9, description="hidden units of the networks on the line")
+    k: int = Field(7, ge=1, le=9, description="hidden units of the networks on the line")
 
 
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """kind (1,), the number of the family. Half-lines and intervals: x (B, m) in [0, 1). Half-planes: points (B, m, 2)
     and signs (B, m), -1 or 1, int64. Networks on the line: signs. Deep networks: labels (B, A, B) and drawn (B, L),
-    the numbers of the points drawn, int64."""
+    the numbers of the points drawn, int64; those not computed: stages (B,), int64."""
     found = {"kind": draw.backend.asarray([float(list(THEOREM.families).index(family))])}
+    if family == PAPER:
+        return {**found, "stages": draw.integers(10**5, 2 * 10**5)}
     if family.startswith("deep"):
         B = int(family.rpartition(" ")[2])
         points = B**3
@@ -180,20 +195,26 @@ def _units(p: Params) -> dict[str, int]:
 def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     """Which class it is."""
     family = list(THEOREM.families)[int(x["kind"][0])]
-    one = namespace(x["kind"]).ones_like(x["kind"])
+    xp = namespace(x["kind"])
+    one = xp.ones_like(x["kind"])
     deep, lines = family.startswith("deep"), family in (FEW, LINES, MANY)
-    stages = x["labels"].shape[-1] if deep else 0
+    stages = x["labels"].shape[-1] * one if "labels" in x else 0 * one
+    if family == PAPER:
+        stages = xp.astype(x["stages"], one.dtype)
     return {
         THRESHOLDS: -one if deep else one,
         HALF_LINES: one if lines else -one,
-        DEEP: one if deep else -one,
-        LARGE: (stages - 12) * one,
+        DEEP: one if "labels" in x else -one,
+        LARGE: stages - 12,
     }
 
 
 def solve(p: Params, x: Any) -> dict[str, Any]:
     """The largest deviation over the class, or that of the memorising network."""
     family = list(THEOREM.families)[int(x["kind"][0])]
+    if family == PAPER:
+        B = x["stages"]
+        return _on_paper(x, parameters(B * B, B))
     if family.startswith("deep"):
         return _deep(x, shattering_outputs(memorising_table(x)), parameters(*x["labels"].shape[1:]))
     if family in (FEW, LINES, MANY):
@@ -219,7 +240,16 @@ def _thresholds(p: Params, x: Any, family: str, deviation: Any) -> dict[str, Any
     """The named quantities of a class of thresholds."""
     m = x["signs" if "signs" in x else "x"].shape[1]
     V, E, growth = dimension_and_growth(p, family, 2 * m)
-    return _quantities(deviation, m=m, V=V, E=E, growth=growth)
+    quantile = kolmogorov_quantile(m) if family in (FEW, LINES, MANY) else math.nan
+    return _quantities(deviation, quantile, m=m, V=V, E=E, log_growth=math.log(growth))
+
+
+@lru_cache
+def kolmogorov_quantile(m: int) -> float:
+    """What D of half-lines exceeds with probability delta, by its exact law (Simard and L'Ecuyer's algorithm)."""
+    from scipy import stats
+
+    return float(stats.kstwo.isf(DELTA, m))
 
 
 def dimension_and_growth(p: Params, family: str, n: int) -> tuple[int, int, int]:
@@ -239,17 +269,27 @@ def dimension_and_growth(p: Params, family: str, n: int) -> tuple[int, int, int]
 
 
 def _quantities(
-    deviation: Any, *, m: int, E: int, V: float = math.nan, growth: float = math.nan, points: int = 0, wrong: Any = None
+    deviation: Any,
+    quantile: float = math.nan,
+    *,
+    m: int,
+    E: int,
+    V: float = math.nan,
+    log_growth: float = math.nan,
+    points: int = 0,
+    wrong: Any = None,
 ) -> dict[str, Any]:
     """The deviation and the numbers that belong to it, as arrays; a deep network has no V here, a class of thresholds
-    no points that it is to fit."""
+    no points that it is to fit. Of the quantile four digits are relied on."""
     xp = namespace(deviation)
-    floats = {"m": m, "E": E, "V": V, "growth": growth}
+    floats = {"m": m, "E": E, "V": V, "log_growth": log_growth, "quantile": quantile}
     whole = {"points": points, "parameters": E if points else 0}
     like = {"device": deviation.device}
+    arrays = {name: xp.full(deviation.shape, float(v), dtype=deviation.dtype, **like) for name, v in floats.items()}
     return {
+        **arrays,
         "D": deviation,
-        **{name: xp.full(deviation.shape, float(v), dtype=deviation.dtype, **like) for name, v in floats.items()},
+        "quantile": Enclosure.around(arrays["quantile"], 1e-4 * arrays["quantile"]),
         **{name: xp.full(deviation.shape, v, dtype=xp.int64, **like) for name, v in whole.items()},
         "wrong": xp.zeros(deviation.shape, dtype=xp.int64, **like) if wrong is None else wrong,
     }
@@ -340,6 +380,23 @@ def _deep(x: Any, outputs: Any, E: int) -> dict[str, Any]:
     return _quantities(deviation, m=drawn, E=E, points=points, wrong=wrong)
 
 
+def _on_paper(x: Any, E: Any) -> dict[str, Any]:
+    """The named quantities of networks with E (B,) parameters that are not computed: m, half of the points, are drawn,
+    so that D, the share of those not drawn, is at least 1/2; on average it is close to exp(-1/2)."""
+    xp, dtype = namespace(x["stages"]), x["kind"].dtype
+    points = x["stages"] ** 3
+    half = xp.full(points.shape, 0.5, dtype=dtype, device=points.device)
+    found = _quantities(half, m=0, E=0)
+    return {
+        **found,
+        "D": Enclosure(half * (2 * math.exp(-0.5)), half, 2 * half),
+        "m": xp.astype(points // 2, dtype),
+        "E": xp.astype(E, dtype),
+        "points": points,
+        "parameters": E,
+    }
+
+
 # ------------------------------------------------------------------------------------------- by another path
 
 
@@ -349,6 +406,10 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
     import numpy as np
 
     family = list(THEOREM.families)[int(x["kind"][0])]
+    if family == PAPER:
+        B = int(x["stages"][0])
+        widths = [2, B * B + 1, 2, *[7, 4] * B, 1]
+        return _on_paper(x, np.asarray([sum((a + 1) * b for a, b in pairwise(widths))]))
     if family.startswith("deep"):
         return _reference_deep(x)
     if family == PLANES:
@@ -370,14 +431,39 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
             up_to = np.searchsorted(ranked, ranked, side="right") / m - ranked
             below = ranked - np.searchsorted(ranked, ranked, side="left") / m
             found = max(np.max(up_to), np.max(below))
-    return _thresholds(p, x, family, np.asarray([float(found)]))
+    numbers = _thresholds(p, x, family, np.asarray([float(found)]))
+    if family not in (FEW, LINES, MANY):
+        return numbers
+    quantile = np.asarray([_one_sided_quantile(m)])
+    return {**numbers, "quantile": Enclosure.around(quantile, 1e-4 * quantile)}
+
+
+@lru_cache
+def _one_sided_quantile(m: int) -> float:
+    r"""What :math:`\sup_t(F_m(t)-t)` exceeds with probability delta / 2, by the sum of Smirnov, Birnbaum and Tingey:
+    both sides are exceeded at once with a probability below 1e-6."""
+    import numpy as np
+    from scipy.optimize import brentq
+    from scipy.special import gammaln
+
+    def excess(b: float) -> float:
+        j = np.arange(math.floor(m * (1 - b)) + 1)
+        ways = gammaln(m + 1) - gammaln(j + 1) - gammaln(m - j + 1)
+        with np.errstate(divide="ignore"):
+            rest = (m - j) * np.log(np.maximum(1 - b - j / m, 0))
+        return float(b * np.exp(ways + (j - 1) * np.log(b + j / m) + rest).sum()) - DELTA / 2
+
+    return float(brentq(excess, 0.5 / math.sqrt(m), 2 / math.sqrt(m), xtol=1e-12))
 
 
 def _teeth(ranked: list[float], teeth: int) -> float:
     """The largest deviation over half-lines tooth by tooth."""
     m, above, below = len(ranked), 0.0, 0.0
-    for j in range(teeth):
-        inside = [t - j / teeth for t in ranked if math.floor(teeth * t) == j]
+    parts: list[list[float]] = [[] for _ in range(teeth)]
+    for t in ranked:
+        j = math.floor(teeth * t)
+        parts[j].append(t - j / teeth)
+    for inside in parts:
         above += max([0.0, *((i + 1) / m - t for i, t in enumerate(inside))])
         below += max([1 / teeth - len(inside) / m, *(t - i / m for i, t in enumerate(inside))])
     return max(above, below)
@@ -438,11 +524,14 @@ def flip(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """The line turned round, or all labels exchanged."""
     if "x" in x:
         return {**x, "x": 1 - x["x"]}
+    if "stages" in x:
+        return x
     return {**x, "signs": -x["signs"]} if "signs" in x else {**x, "labels": 1 - x["labels"]}
 
 
 BY_GROWTH, BY_DIMENSION = "by the growth function", "by the VC dimension"
 BY_PARAMETERS = "slide, thresholds: by the parameters"
+MASSART, KOLMOGOROV = "half-lines: Massart's constant", "half-lines: Kolmogorov's law"
 FEWER = "B^3 - (5 B^2 + 67 B - 2) grows from B = 12 on, where it is 206"
 
 
@@ -465,12 +554,13 @@ THEOREM = Theorem(
         MANY: "the same with 150,000: the root matters",
         INTERVALS: "2000 uniform numbers: Kuiper's distance",
         COARSE: "150,000 uniform numbers and 20 teeth, and idle units with 900 parameters",
-        FINE: "1516 uniform numbers, 279 teeth, and idle units with a billion parameters",
+        FINE: "5436 uniform numbers, 1000 teeth, and idle units with a billion parameters",
         PLANES: "48 points of the plane with random labels",
-        NETS: "400 points of the line with random labels, five hidden units",
+        NETS: "400 points of the line with random labels, seven hidden units",
         FULL: "the same with 399 hidden units, which fit every labeling: D = 1/2",
         OVER: "the same with 799",
         **{f"deep, B = {B}": f"{B**3} points, {parameters(B * B, B)} parameters, {2 * B + 2} layers" for B in STAGES},
+        PAPER: "B of a hundred thousand and more: the numbers that are proved of them",
     },
     shares={
         INTERVALS: 0.5,
@@ -482,6 +572,7 @@ THEOREM = Theorem(
         FULL: 0.02,
         OVER: 0.02,
         **{f"deep, B = {B}": 0.02 for B in STAGES},
+        PAPER: 0.02,
     },
     instances=4000,
     batch=200,
@@ -498,15 +589,16 @@ THEOREM = Theorem(
             source=SLIDE,
         ),
         Claim(
-            "half-lines: Massart's constant",
-            Probability(DELTA),
-            "D",
+            MASSART,
+            Every(),
+            "quantile",
             SHARPEST,
             (HALF_LINES,),
             source=Source(MASSART1990, "Corollary 1", "from memory"),
         ),
+        Claim(KOLMOGOROV, Probability(DELTA), "D", Formula("quantile"), (HALF_LINES,)),
         Claim("the deep network fits every label", Count(), "wrong", Formula("0"), (DEEP,), "=="),
-        Claim("fewer parameters than points", Count(), "parameters", Formula("points - 1"), (DEEP, LARGE)),
+        Claim("fewer parameters than points", Count(), "parameters", Formula("points - 1"), (LARGE,)),
         misreading(
             "slide, ReLU networks of any depth",
             Rate(1.0),
@@ -533,7 +625,7 @@ THEOREM = Theorem(
             "the rate of rules without errors",
             Probability(DELTA),
             "D",
-            Formula(f"2 * (log(growth) + log(2 / {DELTA})) / (m * log(2))"),
+            Formula(f"2 * (log_growth + log(2 / {DELTA})) / (m * log(2))"),
             (THRESHOLDS,),
             "V/m holds for rules that make no error on the examples; over all rules it is a square root",
         ),
@@ -552,6 +644,14 @@ THEOREM = Theorem(
             Formula(f"sqrt(log(1 / {DELTA}) / (2 * m))"),
             (HALF_LINES,),
             "the frequencies may be too large and too small: twice the probability",
+        ),
+        control(
+            "the bound of thresholds for deep ReLU networks",
+            Probability(DELTA),
+            "D",
+            COUNTED,
+            (LARGE,),
+            "half of the points are not drawn, and for B = 100,000 the bound is 0.17",
         ),
         control(
             "no network fits more points than it has parameters",
@@ -577,7 +677,9 @@ THEOREM = Theorem(
         "m": ("m", "number of examples"),
         "V": ("V", "VC dimension"),
         "E": ("E", "number of parameters"),
-        "growth": (r"\tau(2m)", "growth function at twice the number of examples"),
+        "log_growth": (r"\ln\tau(2m)", "logarithm of the growth function at twice the number of examples"),
+        "quantile": ("q", "what D of half-lines exceeds with probability 0.05, by its exact law"),
+        "stages": ("B", "stages of a deep network that is not computed"),
         "points": ("AB", "number of points that the deep network fits with any labels"),
         "parameters": (r"E_{\mathrm{deep}}", "its weights and biases"),
         "wrong": ("w", "points at which it misses the label it was built for"),
@@ -596,8 +698,8 @@ THEOREM = Theorem(
         Figure(
             "lines",
             "ratio",
-            ("half-lines: Massart's constant", BY_DIMENSION),
-            "D over the VC bound in all classes, and, for half-lines, over Massart's bound, which 5 % exceed.",
+            (KOLMOGOROV, BY_DIMENSION),
+            "D over the VC bound in all classes, and, for half-lines, over the quantile, which 5 % exceed.",
             x="examples m",
             y="D / bound",
             against="m",
@@ -607,7 +709,7 @@ THEOREM = Theorem(
     sharper=tuple(
         Sharper(claim, "Serfling's inequality, see Sharp", serfling(exponent, delta), delta)
         for claim, exponent in (
-            (BY_GROWTH, "log(growth)"),
+            (BY_GROWTH, "log_growth"),
             (BY_DIMENSION, "V * log(2 * exp(1) * m / V)"),
             (BY_PARAMETERS, "E * log(2 * exp(1) * m)"),
         )
@@ -615,8 +717,15 @@ THEOREM = Theorem(
     ),
     survivors={
         "fewer parameters than points: one less": FEWER,
-        "fewer parameters than points: 1 + 1 for 1": FEWER,
         f"the deep network fits every label: without {DEEP!r}": "a class of thresholds has no table to miss: w = 0",
+    },
+    unsettled={
+        f"{BY_DIMENSION}: log(2 * exp(1) * m / V) dropped*": "open for more than some 500 V examples; for fewer, "
+        "Serfling's inequality proves it, see Sharp. Chaining with Haussler's packing numbers drops the logarithm, but "
+        "we get about 3.2 at best in place of the root of 8, 2.83. No class here uses more than 0.34 of it",
+        f"{BY_DIMENSION}: m dropped*": "open. It speaks of V <= 8 only, beyond that the root is no number; nearest is "
+        "V = 8, networks with seven hidden units: the 95 % quantile of sqrt(m) D is 2.95 for m = 400 and tends to 3.1, "
+        "and 3.21 is allowed",
     },
     not_tested=("deviations of classes with a large VC dimension that shatter little", "the depth as a factor"),
 )

@@ -154,20 +154,21 @@ def comb_deviation(x: Array, teeth: int) -> Array:
     :math:`\bigcup_j[j/T,t_j)` with :math:`j/T\le t_j\le(j+1)/T`: the sum of the largest deviations of one sign in the
     parts. x (B, m) in [0, 1) -> (B,); rounded where a point lies within a unit of the end of a part."""
     xp = namespace(x)
-    m = x.shape[-1]
+    size, m = x.shape
     ranked = xp.sort(x, axis=-1)
-    place, number = xp.floor(teeth * ranked), xp.arange(m, dtype=x.dtype, device=x.device)
-    none = xp.zeros_like(x[:, 0])
-    above = below = first = none
-    for j in range(teeth):
-        here = place == j
-        count = xp.sum(xp.astype(here, x.dtype), axis=-1)
-        excess = (number + 1 - first[:, None]) / m - (ranked - j / teeth)
-        zero = xp.zeros_like(excess)
-        above = above + xp.max(xp.where(here, excess, zero), axis=-1)
-        short = xp.max(xp.where(here, 1 / m - excess, zero), axis=-1)
-        below = below + xp.maximum(short, 1 / teeth - count / m)
-        first = first + count
+    part = xp.astype(xp.floor(teeth * ranked), xp.int64)
+    count = cell_counts(xp.minimum(part, xp.full_like(part, teeth - 1)), teeth)
+    ends = xp.cumulative_sum(count, axis=-1)
+    # The points of each part, side by side, as many places for each as the fullest needs.
+    number = xp.arange(int(xp.max(count)), dtype=xp.int64, device=x.device)
+    index = xp.minimum((ends - count)[..., None] + number, xp.full_like(number, m - 1))
+    points = xp.reshape(xp.take_along_axis(ranked, xp.reshape(index, (size, -1)), axis=-1), index.shape)
+    starts = xp.arange(teeth, dtype=x.dtype, device=x.device) / teeth
+    excess = xp.astype(number + 1, x.dtype) / m - (points - starts[:, None])
+    inside, zero = number < count[..., None], xp.zeros_like(excess)
+    above = xp.sum(xp.max(xp.where(inside, excess, zero), axis=-1), axis=-1)
+    short = xp.max(xp.where(inside, 1 / m - excess, zero), axis=-1)
+    below = xp.sum(xp.maximum(short, 1 / teeth - xp.astype(count, x.dtype) / m), axis=-1)
     return xp.maximum(above, below)
 
 
