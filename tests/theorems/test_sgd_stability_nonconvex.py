@@ -24,6 +24,7 @@ TOP = one(
     copies=[9],
     alpha=[0.5, 0.5],
     start=[0],
+    atoms=1,
 )
 
 
@@ -48,7 +49,7 @@ def test_the_theorem_by_hand():
     """Steps c/t with c = 4, L = beta = 1/2, n = 10, T = 2: Q = 2, (2 c L^2)^(1/3) = 2^(1/3), T^(2/3) = 2^(2/3)."""
     judged = judge(THEOREM, TOP | one(alpha=[4, 2]))
     out = judged.outcomes[EPSILON]
-    assert out.bound[0] == pytest.approx(1.5 / 9 * 2, rel=1e-14)
+    assert out.bound[0] == pytest.approx(1.5 / 9 * 2, rel=1e-10)
 
 
 def test_the_bound_is_never_below_the_best_whole_number():
@@ -75,3 +76,72 @@ def test_the_sums_from_t_zero_on():
     assert (np.diff(tails, axis=1) < 0).all()
     assert tails[:, 5] == pytest.approx(2 * L / n * judged.x["alpha"][:, 5], rel=1e-12)
     assert judged.outcomes[EVERY].holds.all()
+
+
+def on_hill(alpha, copies):
+    """A hill of curvature 1 on [-1/2, 1/2], and pushes of slope 1 to either side."""
+    return one(
+        x=[[1], [1], [1]],
+        y=[-3, 0, 3],
+        h=1,
+        mu=0,
+        radius=0.5,
+        q=1,
+        kind=stability.HILL,
+        copies=[copies],
+        alpha=alpha,
+        start=[0],
+        atoms=1,
+    )
+
+
+def test_the_hill_attains_the_recursion():
+    """alpha = 1/8, 1/16: the first push grows by 1 + 1/16; no path leaves the interval, so E delta is g_0."""
+    judged = judge(THEOREM, on_hill([1 / 8, 1 / 16], 3))
+    expected = 2 / 4 * (1 / 8 * (1 + 3 / 4 / 16) + 1 / 16)
+    for name in ("params", "losses", "grown"):
+        assert judged.quantities[name][0] == pytest.approx(expected, rel=1e-14)
+    assert judged.ratio(EVERY)[0] == pytest.approx(1, rel=1e-12)
+
+
+def test_one_hit_among_many_steps(monkeypatch):
+    """The closed form against all sequences: with n examples it leaves out what T steps meet twice, a share of T/n."""
+    x = on_hill(4 / np.arange(1, 7), 999)
+    followed = stability.measure(x)
+    monkeypatch.setattr(stability, "FOLLOWED", 2)
+    for ways in (stability.measure, stability.measure_reference):
+        once = ways(x)
+        for name in ("params", "losses"):
+            assert 0 <= 1 - once[name][0] / followed[name][0] <= 0.01
+        assert once["gap"][0] == 0
+    moved = ways(x | one(q=0.5))
+    assert math.isnan(moved["gap"][0])
+
+
+def test_many_steps_decide_nothing_beside_the_top():
+    x = on_hill([0.1] * 17, 9)
+    assert judge(THEOREM, x).word(EPSILON) == "holds"
+    assert judge(THEOREM, x | one(start=[0.1])).word(EPSILON) == "undecided"
+
+
+def test_epsilon_is_attained_on_the_hill():
+    """beta = 2 L^2 = 2 and Q = 20: the ratio tends to 1 with the number of steps."""
+    ratios = [
+        judge(THEOREM, on_hill(10 / np.arange(1, T + 1), 1e12) | one(h=0.5)).ratio(EPSILON)[0]
+        for T in (100, 1000, 10000)
+    ]
+    assert np.diff(ratios).min() > 0
+    assert 0.995 < ratios[-1] < 1
+
+
+def test_losses_of_a_larger_range_move_further():
+    judged = judge(THEOREM, on_hill([100.0], 1) | one(h=4, radius=2, y=[-9, 0, 9]))
+    assert judged.word(EPSILON) == "losses vary by 1 at most"
+    assert judged.quantities["losses"][0] == 2
+
+
+def test_orthogonal_examples_are_learnt_in_one_step():
+    """The gap is the chance that one of the sample is met, but for the chance that a new one is among them."""
+    T, n, atoms = 3, 5, 2.0**20
+    x = on_hill([4.0] * T, n - 1) | one(x=[[1], [0], [0]], y=[-2, 0, 0], start=[-0.5], q=1 / atoms, atoms=atoms)
+    assert judge(THEOREM, x).quantities["gap"][0] == pytest.approx(1 - (1 - 1 / n) ** T, abs=1e-5)

@@ -1,15 +1,17 @@
 r"""Stability of stochastic gradient descent: what the three theorems measure, exactly.
 
-A loss is $`f(w;z)=\varphi(\langle w,x\rangle-y)`$ with $`z=(x,y)`$ and one of four functions $`\varphi`$:
+A loss is $`f(w;z)=\varphi(\langle w,x\rangle-y)`$ with $`z=(x,y)`$ and one of five functions $`\varphi`$:
 
 - Huber, $`u^2/2h`$ up to $`|u|=h`$ and $`|u|-h/2`$ beyond; for $`h=0`$ the absolute value,
 - logistic, $`\log(1+e^{-u})`$,
 - sigmoid, $`1/(1+e^u)`$,
-- cosine, $`(1+\cos u)/2`$.
+- cosine, $`(1+\cos u)/2`$,
+- hill, the Huber function with the other sign.
 
-$`\varphi`$ is Lipschitz with the constant 1, 1, 1/4, 1/2, its derivative with 1/h, 1/4, $`1/6\sqrt3`$, 1/2. A sample
-has $`n=1+\sum_kc_k`$ examples: one that is replaced, and $`c_k`$ copies of each of some others. So one of K moves is
-made at every step, and all $`K^T`$ paths are followed (:mod:`verify.kit.sgd_paths`).
+$`\varphi`$ is Lipschitz with the constant 1, 1, 1/4, 1/2, 1, its derivative with 1/h, 1/4, $`1/6\sqrt3`$, 1/2, 1/h. A
+sample has $`n=1+\sum_kc_k`$ examples: one that is replaced, and $`c_k`$ copies of each of some others. So one of K
+moves is made at every step, and all $`K^T`$ paths are followed (:mod:`verify.kit.sgd_paths`); of more than 16 steps,
+which are made at the top of a hill, those that meet the replaced example once (:func:`_once`).
 """
 
 from __future__ import annotations
@@ -19,18 +21,21 @@ from typing import Any
 from verify.core.arrays import dot, eps, namespace, norm2
 from verify.kit.sgd_paths import endpoints, expectation
 
-HUBER, LOGISTIC, SIGMOID, COSINE = 0.0, 1.0, 2.0, 3.0
-SLOPES = {HUBER: 1.0, LOGISTIC: 1.0, SIGMOID: 1 / 4, COSINE: 1 / 2}
+HUBER, LOGISTIC, SIGMOID, COSINE, HILL = 0.0, 1.0, 2.0, 3.0, 4.0
+SLOPES = {HUBER: 1.0, LOGISTIC: 1.0, SIGMOID: 1 / 4, COSINE: 1 / 2, HILL: 1.0}
 BENDS = {LOGISTIC: 1 / 4, SIGMOID: 1 / (6 * 3**0.5), COSINE: 1 / 2}
 FAR = 64.0  # targets so far away make the Huber loss linear
+FOLLOWED = 16  # of so many steps all sequences are followed
 
 
 def _by_kind(kind: Any, values: dict[float, Any]) -> Any:
-    """The entry of each instance's own kind."""
+    """The entry of each instance's own kind, a number or a function of no argument that computes it where needed."""
     xp = namespace(kind)
     found = xp.zeros_like(kind)
     for number, value in values.items():
-        found = xp.where(kind == number, value + xp.zeros_like(kind), found)
+        here = kind == number
+        if bool(xp.any(here)):
+            found = xp.where(here, (value() if callable(value) else value) + xp.zeros_like(kind), found)
     return found
 
 
@@ -45,12 +50,20 @@ def loss(x: Any, u: Any) -> Any:
     """phi(u) for u (B, ...)."""
     xp = namespace(u)
     kind, h = (xp.reshape(x[name], (-1,) + (1,) * (u.ndim - 1)) for name in ("kind", "h"))
-    size, positive = xp.abs(u), xp.where(h > 0, h, xp.ones_like(h))
-    huber = xp.where(size < h, u * u / (2 * positive), size - h / 2)
-    logistic = xp.logaddexp(-u, xp.zeros_like(u))
+
+    def huber() -> Any:
+        size, positive = xp.abs(u), xp.where(h > 0, h, xp.ones_like(h))
+        return xp.where(size < h, u * u / (2 * positive), size - h / 2)
+
     return _by_kind(
-        kind + xp.zeros_like(u),
-        {HUBER: huber, LOGISTIC: logistic, SIGMOID: _sigmoid(-u), COSINE: (1 + xp.cos(u)) / 2},
+        kind,
+        {
+            HUBER: huber,
+            LOGISTIC: lambda: xp.logaddexp(-u, xp.zeros_like(u)),
+            SIGMOID: lambda: _sigmoid(-u),
+            COSINE: lambda: (1 + xp.cos(u)) / 2,
+            HILL: lambda: -huber(),
+        },
     )
 
 
@@ -58,11 +71,24 @@ def slope(x: Any, u: Any) -> Any:
     """phi'(u) for u (B, ...); of the absolute value at 0 the subgradient 0."""
     xp = namespace(u)
     kind, h = (xp.reshape(x[name], (-1,) + (1,) * (u.ndim - 1)) for name in ("kind", "h"))
-    positive = xp.where(h > 0, h, xp.ones_like(h))
-    huber = xp.where(xp.abs(u) < h, u / positive, xp.sign(u))
-    s = _sigmoid(-u)
+
+    def huber() -> Any:
+        positive = xp.where(h > 0, h, xp.ones_like(h))
+        return xp.where(xp.abs(u) < h, u / positive, xp.sign(u))
+
+    def bell() -> Any:
+        s = _sigmoid(-u)
+        return -s * (1 - s)
+
     return _by_kind(
-        kind + xp.zeros_like(u), {HUBER: huber, LOGISTIC: -s, SIGMOID: -s * (1 - s), COSINE: -xp.sin(u) / 2}
+        kind,
+        {
+            HUBER: huber,
+            LOGISTIC: lambda: -_sigmoid(-u),
+            SIGMOID: bell,
+            COSINE: lambda: -xp.sin(u) / 2,
+            HILL: lambda: -huber(),
+        },
     )
 
 
@@ -71,7 +97,7 @@ def smoothness(x: Any) -> Any:
     xp = namespace(x["x"])
     positive = xp.where(x["h"] > 0, x["h"], xp.ones_like(x["h"]))
     bend = xp.where(x["h"] > 0, 1 / positive, xp.full_like(positive, xp.inf))
-    return _by_kind(x["kind"], {HUBER: bend, **BENDS}) * _longest(x) ** 2
+    return _by_kind(x["kind"], {HUBER: bend, **BENDS, HILL: bend}) * _longest(x) ** 2
 
 
 def _longest(x: Any) -> Any:
@@ -138,11 +164,13 @@ def measure(x: Any) -> dict[str, Any]:
 
     params: :math:`E\|w_T-w'_T\|`; losses: the largest :math:`E|f(w_T;z)-f(w'_T;z)|` over the rows of x, which hold the
     sample, the replacement and test points; gap: :math:`|E[R(w_T)-R_S(w_T)]|` for samples of n examples drawn from
-    the first (probability q) and the last.
+    the first (probability q) and the last. Of more than 16 steps: see :func:`_once`.
     """
     xp = namespace(x["x"])
     K = x["copies"].shape[-1] + 1
     n = 1 + xp.sum(x["copies"], axis=-1)
+    if x["alpha"].shape[-1] > FOLLOWED:
+        return _once(x, n)
     chances = xp.concat([xp.ones_like(n)[:, None], x["copies"]], axis=-1) / n[:, None]
     others = tuple(range(1, K))
     w, v = _descend(x, (0, *others)), _descend(x, (K, *others))
@@ -155,17 +183,51 @@ def measure(x: Any) -> dict[str, Any]:
     }
 
 
+def on_hill(x: Any) -> Any:
+    """Whether w has one entry and starts on the top of the other's hill, while along all paths the first and its
+    replacement are linear, push in opposite directions, and no path leaves what is bent of the hill: (B,)."""
+    xp = namespace(x["x"])
+    if x["x"].shape[1:] != (3, 1):
+        return xp.zeros(x["x"].shape[0], dtype=xp.bool, device=x["x"].device)
+    first, y = x["x"][:, 0, 0], x["y"]
+    reach = x["radius"] * xp.abs(first)
+    apart = (xp.abs(y[:, 0]) >= reach + x["h"]) & (xp.abs(y[:, 2]) >= reach + x["h"]) & (y[:, 0] * y[:, 2] < 0)
+    top = (y[:, 1] == 0) & (x["start"][:, 0] == 0) & xp.all(x["x"] == x["x"][:, :1, :], axis=(-2, -1)) & (first != 0)
+    return apart & top & (reach <= x["h"]) & (x["kind"] == HILL) & (x["mu"] == 0)
+
+
+def _once(x: Any, n: Any) -> dict[str, Any]:
+    """The same for many steps :func:`on_hill`, NaN elsewhere, counting only the sequences that meet the first example
+    once, which can only make it smaller. Met in step t, it has the weights |w| = alpha_t |x|, and each later step
+    multiplies them by 1 + alpha beta, up to the radius. The gap is measured of a law of one example: 0, else NaN."""
+    xp = namespace(n)
+    alpha, size = x["alpha"], xp.abs(x["x"][:, :1, 0])
+    growth = xp.log1p(alpha * smoothness(x)[:, None])
+    later = xp.flip(xp.cumulative_sum(xp.flip(growth, axis=-1), axis=-1), axis=-1) - growth
+    w = xp.minimum(alpha * size * xp.exp(later), x["radius"][:, None])
+    w = xp.where(on_hill(x)[:, None], w, xp.full_like(w, xp.nan))[..., None]
+    apart = xp.abs(_losses(x, w, x["x"], x["y"]) - _losses(x, -w, x["x"], x["y"]))
+    chance = xp.exp((alpha.shape[-1] - 1) * xp.log1p(-1 / n)) / n
+    return {
+        "params": chance * xp.sum(2 * w[..., 0], axis=-1),
+        "losses": chance * xp.max(xp.sum(apart, axis=1), axis=-1),
+        "gap": xp.where(x["q"] * (1 - x["q"]) == 0, xp.zeros_like(n), xp.full_like(n, xp.nan)),
+    }
+
+
 def _gap(x: Any, n: Any, last: int) -> Any:
     """|E[R - R_S]|: R - R_S = (q - j/n)(f(w; first) - f(w; last)) when the sample holds the first j times."""
     xp = namespace(n)
     two = xp.stack([x["x"][:, k, :] for k in (0, last)], axis=1)
     both = _losses(x, _descend(x, (0, last)), two, xp.stack([x["y"][:, k] for k in (0, last)], axis=1))
-    difference, q = both[..., 0] - both[..., 1], x["q"]
+    difference, rare = both[..., 0] - both[..., 1], x["q"] <= 0.5
+    q = xp.where(rare, x["q"], 1 - x["q"])  # of the rarer one, which is drawn j times: no chance underflows
     chance, found = (1 - q) ** n, xp.zeros_like(n)
     for j in range(int(xp.max(n)) + 1):
         share = xp.minimum(j / n, xp.ones_like(n))  # beyond n the chance is 0
-        mean = expectation(difference, xp.stack([share, 1 - share], axis=-1))
-        found = found + chance * (q - share) * mean
+        first = xp.where(rare, share, 1 - share)
+        mean = expectation(difference, xp.stack([first, 1 - first], axis=-1))
+        found = found + chance * (x["q"] - first) * mean
         chance = chance * (n - j) / (j + 1) * q / (1 - q)
     return xp.abs(found)
 
@@ -187,6 +249,8 @@ def measure_reference(x: Any) -> dict[str, Any]:
             return abs(u) - h / 2 if abs(u) >= h else u * u / (2 * h)
         if kind == LOGISTIC:
             return math.log1p(math.exp(-u)) if u > 0 else math.log1p(math.exp(u)) - u
+        if kind == HILL:
+            return h / 2 - abs(u) if abs(u) >= h else -u * u / (2 * h)
         return (1 - math.tanh(u / 2)) / 2 if kind == SIGMOID else math.cos(u / 2) ** 2
 
     def derivative(u: float) -> float:
@@ -194,6 +258,8 @@ def measure_reference(x: Any) -> dict[str, Any]:
             return max(-1.0, min(1.0, u / h)) if h > 0 else float((u > 0) - (u < 0))
         if kind == LOGISTIC:
             return (math.tanh(u / 2) - 1) / 2
+        if kind == HILL:
+            return -max(-1.0, min(1.0, u / h))
         return -(1 - math.tanh(u / 2) ** 2) / 4 if kind == SIGMOID else -math.sin(u / 2) * math.cos(u / 2)
 
     def f(w: Any, k: int) -> float:
@@ -215,6 +281,19 @@ def measure_reference(x: Any) -> dict[str, Any]:
             if c:
                 follow(chance * c / n, step(w, k, t), step(v, k, t), t + 1)
 
+    if len(rates) > FOLLOWED:
+        first, second = abs(float(X[0, 0])), float(X[1, 0])
+        grown, params, found = 1.0, 0.0, [0.0] * len(X)
+        for rate in reversed(rates):
+            end = min(radius, rate * first * grown)
+            params += 2 * end
+            found = [
+                total + abs(phi(first * end - y) - phi(-first * end - y)) for total, y in zip(found, Y, strict=True)
+            ]
+            grown *= 1 + rate * second**2 / h
+        chance = (1 - 1 / n) ** (len(rates) - 1) / n
+        once = {"params": chance * params, "losses": chance * max(found), "gap": math.nan if 0 < q < 1 else 0.0}
+        return {name: np.asarray([value]) for name, value in once.items()}
     start = x["start"][0].astype(float)
     follow(1.0, start, start, 0)
     pool = [sum(p * abs(f(w, k) - f(v, k)) for p, w, v in ends) for k in range(len(X))]
