@@ -283,7 +283,7 @@ LEAST = (
 OPEN = (
     "open. Nothing above S was found: neither for two layers, where the suprema are exact and steps uphill from points "
     "drawn at random, 2 to 9 in the plane and 2 to 6 in four dimensions, end where one point is all, which has S; nor "
-    "from below for 3, 6 and 12 layers. What is proved is min(1.21^(d-1), 1 + sqrt(ln 2 (d-1))) in place of 1"
+    "from below for 3 and 6 layers. What is proved is min(1.21^(d-1), 1 + sqrt(ln 2 (d-1))) in place of 1"
 )
 FIXED = ("d", "width", "xi", "count")  # a search leaves depths whole and signs signs
 SHARES = {MANY: 2.0, LONG: 1.2, ONE_LAYER: 0.5, OPERATOR: 1.3, SPACE: 0.6, THREE: 0.6, SIX: 0.6}
