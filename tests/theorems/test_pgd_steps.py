@@ -10,6 +10,7 @@ from judge import draw
 
 from theorems.inverse_problems import _gaussian
 from theorems.inverse_problems.pgd_step_large import THEOREM as LARGE
+from theorems.inverse_problems.pgd_step_small import SHARPER
 from theorems.inverse_problems.pgd_step_small import THEOREM as SMALL
 from verify.kit import widths
 
@@ -100,7 +101,38 @@ def test_on_the_whole_space_the_rate_is_one_minus_the_squared_condition():
     values = np.linalg.svd(judged.x["A"], compute_uv=False)
     assert judged.best("rho") == pytest.approx(1 - (values[:, -1] / values[:, 0]) ** 2)
     assert judged.words("certified, t = 2") == ["holds"] * 3
-    assert draw(SMALL, "whole space, long step", 3).best("rho") == pytest.approx(np.full(3, 2.0))
+
+
+def test_on_a_line_a_long_step_takes_the_bound_twice_over():
+    """rho = mu |A|^2 - 1 = over, and 1 - mu |A|^2 + 2 over is the same number."""
+    judged = draw(SMALL, "line, long step", 3)
+    assert judged.best("rho") == pytest.approx(np.full(3, 5.0))
+    assert judged.best("over") == pytest.approx(np.full(3, 5.0))
+    assert (judged.ratio("ascent value, any step, t = 2") > 0.9).all()
+
+
+@pytest.mark.parametrize("delta", [0.27, 0.027, 0.001])
+def test_the_deviation_is_attained(delta):
+    """By F = (g + q)_+, which is 0 with probability delta, and has the mean tau."""
+    q, tau = _gaussian.quantile(delta), _gaussian.deviation(delta)
+    g = np.linspace(-q, 12, 400_001)
+    density = np.exp(-(g**2) / 2) / math.sqrt(2 * math.pi)
+    assert np.trapezoid((g + q) * density, g) == pytest.approx(tau, rel=1e-8)
+    assert np.trapezoid(density, g) == pytest.approx(1 - delta, rel=1e-8)
+
+
+def test_the_sharper_bound_solves_its_equation():
+    values = {"b": 12.0, "omega": 3.0, "m": 150.0, "d": 100.0, "tau": 0.8}
+    kappa = math.sqrt(1 - SHARPER(values))
+    assert 9 - kappa * (math.sqrt(150) + 10) == pytest.approx(0.8 * math.sqrt(1 + kappa**2))
+    assert SHARPER({**values, "omega": 11.5}) == 1
+
+
+def test_above_the_transition_the_guarantee_fails():
+    judged = draw(SMALL, "above the transition", 24)
+    words = judged.words("slide: as a guarantee with constant 1, above the transition")
+    assert words.count("violated") >= 8
+    assert set(judged.words("slide, as a guarantee with constant 1")) == {"sqrt(m) > omega + 6"}
 
 
 def test_below_the_squared_width_the_square_takes_over():

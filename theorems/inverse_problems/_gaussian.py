@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from statistics import NormalDist
 from typing import Any
 
 from verify import Enclosure
@@ -35,6 +36,22 @@ def width_ends(d: int, k: int) -> tuple[float, float, float]:
     low, high = math.sqrt(max(0.0, bounds.upper - bounds.loss - 1)), math.sqrt(bounds.upper)
     low, high = max(low, mean - s), min(high, mean + s)
     return min(max(mean, low), high), low * (1 - 1e-12), high * (1 + 1e-12)
+
+
+def quantile(delta: float) -> float:
+    """The q that a standard normal number exceeds with probability ``delta``."""
+    return -NormalDist().inv_cdf(delta)
+
+
+def deviation(delta: float) -> float:
+    r"""tau with :math:`P(F\le\mathbb EF-\tau)\le\delta` for every 1-Lipschitz function F of independent standard normal
+    numbers: :math:`q+\varphi(q)-q\delta` with the density :math:`\varphi` at q = quantile(delta).
+
+    If :math:`P(F\le c)=\delta` then :math:`P(F\le c+x)\ge\Phi(x-q)` by isoperimetry, so
+    :math:`\mathbb EF-c\le\int_0^\infty P(F>c+x)\,dx\le\mathbb E(g+q)_+=\tau`, g standard normal; (g + q)_+ attains it.
+    """
+    q = quantile(delta)
+    return q + NormalDist().pdf(q) - q * delta
 
 
 def constant(like: Any, value: float) -> Enclosure:

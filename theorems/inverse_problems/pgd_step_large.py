@@ -20,6 +20,13 @@ is at most $`2a(4-\sigma^2)+4a\sigma+4a^2\le10a+4a^2`$, the largest value being 
 bracket is at most $`4-\sigma^2\le2a(4-\sigma^2)`$ anyway. $`\square`$ The bound is below 1 for $`a<0.351`$, that is for
 about $`m>8.1(\omega+t)^2`$.
 
+**Sharper.** The two events may have deviations of their own, with Gaussian tails. The second is the upper tail of a
+convex function, whose median is no larger than its mean: $`2q`$ for $`2t`$ with probability $`P(g_1>q)`$, by
+isoperimetry. The first has $`\tau`$ for $`t`$ as in `pgd_step_small`. On a subspace of dimension $`r`$ the singular
+values are in this way within $`b_m+\omega+q`$ and $`b_m-\omega-\tau`$; besides $`\|A\|^2\le\sum A_{ij}^2`$, a
+$`\chi^2`$, with equality for one row. So at these sizes and $`t`$ the theorem holds with a tenth of the probability,
+and with $`\frac94`$ in place of $`\frac52`$.
+
 **What the slide says.** For $`\mu=1/m`$ the tutorial has $`\rho=O(\omega/\sqrt m)`$. It is true once
 $`\omega\lesssim\sqrt m`$, and the hidden constant is at least 2: for a subspace $`\rho\to2a+a^2`$ with
 $`a=\omega/\sqrt m`$, so that contraction needs about $`m>5.8\,\omega^2`$. For $`m`$ below $`\omega^2`$ the square takes
@@ -54,13 +61,16 @@ A = Formula("(omega + t + 0.36) / sqrt(m) + 1 - b / sqrt(m)")
 BOUND = Formula("5/2 * a + a**2").where(a=A)
 ORDER = Formula("omega / sqrt(m)")
 # The proof before its last simplifications: the largest value over y = sigma/2 in [0, 1] of
-# (1 - y^2) C + (B y + S)^2 - y^2, with C = 1 - (1 - x)_+^2, x = a - 0.36/sqrt(m), B = b_m/sqrt(m) and
-# S = (omega + t + 0.36)/sqrt(m).
-_B, _S = "(b / sqrt(m))", "((omega + t + 0.36) / sqrt(m))"
-_C = f"(1 - max({_B} - (omega + t) / sqrt(m), 0)**2)"
+# (1 - y^2) C + (B y + S)^2 - y^2, with B = b_m/sqrt(m), C = 1 - (B - (omega + lo)/sqrt(m))_+^2 and
+# S = (omega + up + 0.36)/sqrt(m).
+_B, _S = "(b / sqrt(m))", "((omega + up + 0.36) / sqrt(m))"
+_C = f"(1 - max({_B} - (omega + lo) / sqrt(m), 0)**2)"
 _Y = f"min({_B} * {_S} / ({_C} + 1 - {_B}**2), 1)"
 PROOF = Formula(f"{_C} + {_S}**2 + 2 * {_B} * {_S} * y - ({_C} + 1 - {_B}**2) * y**2").where(y=_Y)
-SINGULAR = Formula("2 * s + s**2").where(s="(omega + 0.21 + t) / sqrt(m)")
+# On a subspace of dimension r <= omega^2 + 1/2, by its singular values or by the sum of the squares of its entries.
+_EDGES = "max((b + omega + up)**2 / m - 1, 1 - max(b - omega - lo, 0)**2 / m)"
+_ENTRIES = "max(r + 2 * sqrt(r * x / m) + 2 * x / m - 1, 1)"
+SINGULAR = Formula(f"min({_EDGES}, {_ENTRIES})").where(r="(omega**2 + 1/2)")
 SLIDE = Source(GIRYES2019, "slides 'PGD convergence rate' and 'Inaccurate projection'")
 
 CONE = {f"cone, m = {m}": m for m in (100, 200, 400, 800, 1600, 3200)}
@@ -68,7 +78,7 @@ PLANES = {"subspace, r = 5": (5, 100), "subspace, r = 20": (20, 400), "subspace,
 LARGE = {
     "subspace, r = 100, m = 4000": (100, 4000),
     "subspace, r = 500, m = 100": (500, 100),
-    "subspace, r = 40000, m = 1": (40_000, 1),
+    **{f"subspace, r = {r}, m = 1": (r, 1) for r in (1000, 10_000, 40_000)},
 }
 FEW = {f"subspace, m = {m}": (80, m) for m in (2, 4, 8, 16, 32)}
 
@@ -153,6 +163,19 @@ def _norm(A: Any) -> Enclosure:
 def _constant(name: str, bound: str, because: str) -> Claim:
     """A smaller bound in w = omega / sqrt(m), at the probability that the theorem states for t = 2."""
     return control(name, Probability(failure(2)), "rho", Formula(bound).where(w=ORDER), (SPACE,), because)
+
+
+def _sharper(t: float, delta: float) -> tuple[Sharper, Sharper]:
+    """What the proof gives at these sizes for the probability ``delta``, and what is known of subspaces."""
+    share = 0.95 if delta == failure(t) else 0.89
+    up, lo = _gaussian.quantile(share * delta), _gaussian.deviation((1 - share) * delta)
+    proof = f"the proof before its last simplifications, by isoperimetry with {up:.2f} and {lo:.2f} in place of t"
+    up_, lo_ = _gaussian.quantile(0.98 * delta), _gaussian.deviation(0.02 * delta)
+    singular = f"singular values within b + omega + {up_:.2f} and b - omega - {lo_:.2f}, and the tail of |A|_F"
+    return (
+        Sharper(f"*, t = {t}", f"{proof}, at these sizes", PROOF.where(up=up, lo=lo), delta, ()),
+        Sharper(f"subspace, t = {t}", singular, SINGULAR.where(up=up_, lo=lo_, x=-math.log(delta)), delta),
+    )
 
 
 THEOREM = Theorem(
@@ -250,18 +273,14 @@ THEOREM = Theorem(
             y="rho",
         ),
     ),
-    sharper=tuple(
-        sharper
-        for t in (2, 2.5)
-        for sharper in (
-            Sharper(f"*, t = {t}", "the theorem holds for every closed convex cone", given=()),
-            Sharper(f"*, t = {t}", "the proof gives this before its last simplifications", PROOF.where(t=t), given=()),
-            Sharper(
-                f"subspace, t = {t}",
-                "singular values within sqrt(m) -+ (sqrt(r) + t) (Davidson and Szarek), and sqrt(r) <= omega + 0.21",
-                SINGULAR.where(t=t),
-            ),
-        )
+    sharper=(
+        Sharper("*, t = *", "the theorem holds for every closed convex cone", given=()),
+        *(s for t in (2, 2.5) for delta in (failure(t), failure(t) / 10) for s in _sharper(t, delta)),
     ),
+    unsettled={
+        "cone, ascent value, t = 2: 2 dropped from omega + 2": "true on these subspaces, where 2 does for the 5/2 of "
+        "the proof and the rest pays for t. With many measurements half-lines fail with probability 0.09, where 0.27 "
+        "is allowed, and orthants of up to 10 dimensions no more often. The factor 2 for every cone would settle it",
+    },
     not_tested=("upper ends of rho for the l1 descent cone", "m above 4000"),
 )
