@@ -65,17 +65,20 @@ SECTIONS = (
         learners.table,
     ),
     (
-        "The engine: overhead, workers, memory, growth",
-        "One BLAS thread, the best of three. First table: seconds of all batches of a quarter of the default run by "
-        "the theorem's functions alone, and by the engine with everything it decides and gathers; recording is the "
-        "ledger's share. Second: whole runs, verdicts included. Third: the largest resident size of a whole process. "
-        "Fourth: how the cost of an instance grows.",
+        "The engine: workers and memory",
+        "One BLAS thread, the best of three. First table: whole runs, verdicts included. Second: the largest resident "
+        "size of a whole process.",
         scale.table,
     ),
     (
         "Theorems",
-        "Default parameters, a quarter of the default instances, one BLAS thread; `first verdict` is a whole process "
-        "with 64 instances, page and figures included.",
+        "Default parameters and instances, one BLAS thread. `instances/s` and `decided/s`: on one core, sampled, "
+        "solved, decided and recorded; `all cores`: the factor that a worker process for each gains. "
+        "`engine/kernels`: time over that of the theorem's own functions; in brackets in the middle of a long run. "
+        "`recording`: share of the ledger. `limit`: what the machine would need at least for the counted operations "
+        "of a batch, over the time they take, and in brackets the products' share in it. `memory`: arrays of the "
+        "largest batch. `slope`: of the time against a size, in logarithms. `first verdict`: a whole process with 64 "
+        "instances, page and figures included.",
         throughput.table,
     ),
 )
