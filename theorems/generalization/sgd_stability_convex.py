@@ -193,7 +193,7 @@ THEOREM = Theorem(
         KINK: "the same where the loss has a kink, which is smooth for no beta",
     },
     instances=1600,
-    batch=64,
+    batch=128,
     claims=(
         Claim("weights move by 2 L sum(alpha) / n", Every(), "params", PARAMS, (STEP,)),
         Claim("losses move by 2 L^2 sum(alpha) / n", Every(), "losses", LOSSES, (STEP,)),

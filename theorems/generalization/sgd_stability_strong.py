@@ -221,7 +221,7 @@ THEOREM = Theorem(
         STEEP: "steps of 1/mu, many times 1/beta: once apart, the paths do not meet again",
     },
     instances=1600,
-    batch=64,
+    batch=128,
     claims=(
         Claim("at time T", Every(), "params", Formula("2 * alpha * L / n * geom(rho, T) + tau"), (ENTERED, SHORT)),
         Claim("weights, at all times", Every(), "params", LIMIT, (ENTERED, SHORTER)),

@@ -174,7 +174,7 @@ THEOREM = Theorem(
         CHOSEN: "Gaussian vectors at a size of your choice",
     },
     instances=40000,
-    batch=500,
+    batch=2000,
     claims=(
         Claim("Moreau's identity", Identity(), "square", Formula("moreau"), (SPARSE,), relation="=="),
         Claim("draw by draw: at most V(tau)", Every(), "square", Formula("at_tau"), (SPARSE,)),

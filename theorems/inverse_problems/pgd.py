@@ -424,6 +424,7 @@ THEOREM = Theorem(
         "start outside": 0.5,
     },
     instances=13250,
+    batch=256,
     claims=(
         Claim("one step, no supremum", Every(), "error", Formula("projected + delta"), ("R = f(Z)", "start in K")),
         Claim("contraction with noise", Every(), "error", BOUND, ("R = f(Z)", "start in K")),

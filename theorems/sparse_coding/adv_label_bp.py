@@ -289,7 +289,6 @@ THEOREM = Theorem(
     families={name: made.aim for name, made in FAMILIES.items()},
     shares={"stride 1, worst": 0.2},
     instances=3000,
-    batch=256,
     claims=(
         Claim("the label stays", Every(), "flipped", ZERO, (*GIVEN, MARGIN)),
         Claim("f moves by at most R", Every(), "change", Formula("R"), GIVEN),

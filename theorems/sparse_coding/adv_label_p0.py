@@ -194,7 +194,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={name: 0.25 for name in FAMILIES if name.startswith("affine")} | {DENSE: 0.5},
     instances=3000,
-    batch=512,
+    batch=1024,
     claims=(
         Claim("the label", Every(), "flipped", NONE, (*GIVEN, MARGIN)),
         Claim("change of a score", Every(), "moved", BOUND, GIVEN),

@@ -186,7 +186,6 @@ THEOREM = Theorem(
     fixed=instances.FIXED,
     families={name: made.codes.aim for name, made in FAMILIES.items()},
     instances=5000,
-    batch=256,
     survivors={
         "the label stays: the relation turned round": "0 and 1 are not negative",
         "soft: the label stays: the relation turned round": "0 and 1 are not negative",

@@ -272,7 +272,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={name: 0.25 for name in FAMILIES if name.startswith(("affine", "phase"))},
     instances=8000,
-    batch=512,
+    batch=1024,
     claims=(
         Claim("reach, noise bounded at the atoms", Every(), "reach", REACH, (SPARSE, UNIT, NOISE)),
         Claim(

@@ -149,7 +149,6 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={name: 0.25 for name in FAMILIES if name.startswith("affine")} | {"simplex, too many": 0.5},
     instances=6000,
-    batch=512,
     claims=(
         Claim("certificate at most kappa", Every(), "certificate", KAPPA, (SPARSE, UNIT)),
         Claim("exact recovery", Every(), "miss", RECOVERY, (SPARSE, UNIT)),

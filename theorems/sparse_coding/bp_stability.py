@@ -100,7 +100,7 @@ THEOREM = Theorem(
     families=instances.NOISY_FAMILIES,
     shares={name: 0.25 for name in instances.NOISY_FAMILIES if name.startswith("affine")},
     instances=10500,
-    batch=512,
+    batch=1024,
     claims=(
         Claim("stability, feasible points", Every(), "error", BOUND, GIVEN),
         Claim(

@@ -154,7 +154,7 @@ THEOREM = Theorem(
     families={**instances.NOISY_FAMILIES, "two atoms": "two atoms of the plane with inner product 0.9"},
     shares={name: 0.25 for name in instances.NOISY_FAMILIES if name.startswith("affine")},
     instances=8000,
-    batch=512,
+    batch=1024,
     claims=(
         Claim("A, feasible points", Every(), "error", FEASIBLE, GIVEN),
         Claim("B, solutions", Every(), "solution_error", SOLUTION, (SPARSER, UNIT, NOISE, MINIMISER)),

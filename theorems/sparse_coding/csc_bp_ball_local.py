@@ -289,6 +289,7 @@ THEOREM = Theorem(
         "all gains": "five to twelve atoms, any s: up to a milliard blocks",
     },
     instances=1600,
+    batch=2048,
     fixed=("n", "T", "alpha"),
     claims=(
         Claim("the solution in closed form", Identity(), "solved", CLOSED, (INVERTIBLE, SOLVED, LARGE), relation="=="),

@@ -228,7 +228,7 @@ THEOREM = Theorem(
     shares={f"{SIMPLEX}, {SPARSE}": 3}
     | dict.fromkeys((f"{RANDOM}, {SPARSE}", f"{SIMPLEX}, {PARALLEL}", f"{PLANTED}, {PARTS}"), 0.5),
     instances=1500,
-    batch=32,
+    batch=128,
     claims=(
         Claim("the only solution", Count(), "others", ONE_MORE, (WHOLE, FIRST, SECOND), relation=">="),
         Claim("the only code, by the product", Count(), "free", ONE_MORE, (WHOLE, PRODUCT), relation=">="),

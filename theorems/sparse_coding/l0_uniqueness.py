@@ -204,7 +204,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={name: 0.1 if name.startswith("affine") else 0.5 for name in FAMILIES if name not in whole.FAMILIES},
     instances=5000,
-    batch=128,
+    batch=1024,
     claims=(
         Claim("the only one so sparse", Count(), "others", ONE_MORE, (*GIVEN, SPARSE), relation=">="),
         Claim("two representations", Count(), "others", Formula("least - k"), GIVEN, relation=">="),

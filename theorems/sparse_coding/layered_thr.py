@@ -190,7 +190,6 @@ THEOREM = Theorem(
         "slide: supports: without 'global norms'": "it is the theorem with local norms",
         "slide: error: without 'global norms'": "it is the theorem with local norms",
     },
-    batch=256,
     claims=(
         Claim("supports", Every(), "wrong", ZERO, GIVEN),
         Claim("error", Every(), "error", HARD.error, GIVEN),

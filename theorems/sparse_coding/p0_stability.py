@@ -106,7 +106,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={name: 0.25 for name in FAMILIES if name.startswith("affine")} | {DENSE: 0.5, LOUD: 0.5, SHORT: 0.5},
     instances=4000,
-    batch=512,
+    batch=1024,
     claims=(
         Claim("stability", Every(), "error", BOUND, GIVEN),
         Claim("stability by the union", Every(), "error", UNION, (FEW, UNIT, NOISE)),

@@ -276,6 +276,7 @@ THEOREM = Theorem(
     fixed=("taps",),
     families=FAMILIES,
     instances=4400,
+    batch=1024,
     claims=(
         Claim("Welch", Every(), "mu", WELCH, GIVEN, relation=">="),
         Claim("atoms that meet", Every(), "mu", LOCAL, GIVEN, relation=">="),

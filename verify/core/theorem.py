@@ -307,7 +307,7 @@ class Theorem:
     invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]
     shares: Mapping[str, float] = None  # type: ignore[assignment]
     instances: int = 4096
-    batch: int = 256
+    batch: int = 512
     not_tested: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
