@@ -293,7 +293,6 @@ THEOREM = Theorem(
     },
     shares={**dict.fromkeys(PLANE, 0.2), SHORT: 0.5, SHORT_SIGNS: 0.5, INTERVAL_FULL: 0.5},
     instances=14_850,
-    batch=250,
     claims=(
         Claim("one layer in a ball", Mean(), "regions", Formula(f"1 + {MEETINGS}"), (ONE_LAYER, GAUSSIAN), "=="),
         Claim("one input: total variation", Mean(), "regions", Formula("1 + variation"), (ONE_INPUT,), "=="),

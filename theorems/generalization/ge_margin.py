@@ -810,7 +810,7 @@ THEOREM = Theorem(
         **dict.fromkeys(WIDTHS, 0.3),
     },
     instances=3000,
-    batch=64,
+    batch=256,
     claims=(
         # -- finite spaces, exact
         Claim(

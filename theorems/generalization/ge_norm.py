@@ -153,7 +153,7 @@ THEOREM = Theorem(
     },
     shares=instances.SHARES,
     instances=1200,
-    batch=32,
+    batch=64,
     claims=(
         Claim("at most 2^(d-1) S", Every(), "complexity", BOUND, (ALL,)),
         Claim(BY_RADIUS, Every(), "complexity", Formula("2**(d - 1) * B * sqrt(m) + tau"), (ALL,)),

@@ -143,7 +143,7 @@ THEOREM = Theorem(
     },
     shares=instances.SHARES,
     instances=1200,
-    batch=32,
+    batch=64,
     claims=(
         Claim("the complexity", Every(), "complexity", BOUND, (ALL,)),
         Claim(

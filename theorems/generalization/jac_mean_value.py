@@ -47,7 +47,7 @@ from pydantic import Field
 from theorems.bibliography import GIRYES2019, JAKUBOVITZ2018, OURS
 from theorems.expressivity import _networks as networks
 from verify import Claim, Enclosure, Every, Figure, Formula, Identity, Parameters, Source, Theorem, control
-from verify.core.arrays import eps, namespace, norm2, spectral_norm, to_numpy
+from verify.core.arrays import eps, namespace, norm2, smallest_normal, spectral_norm, to_numpy
 from verify.kit.jacobians import NORM_ERROR, breakpoints, jacobians, jacobians_of, sup_on_segments
 from verify.kit.random_networks import he_network
 from verify.kit.relu import Network
@@ -150,7 +150,7 @@ def hypotheses(p: Params, x: Any) -> dict[str, Any]:
     """The length of the segment, and how far the pre-activations at its ends are from 0, less their rounding errors."""
     xp, network = namespace(x["start"]), networks.network(x)
     ends = xp.stack([x["start"], x["end"]], axis=1)
-    least = xp.finfo(ends.dtype).smallest_normal  # a margin of exactly 0 would count as met
+    least = smallest_normal(ends)  # a margin of exactly 0 would count as met
     error = network.pre_activation_errors(xp.max(xp.abs(ends), axis=1, keepdims=True))
     away = xp.abs(network.pre_activations(ends)) - error
     return {APART: norm2(x["end"] - x["start"]) - least, SMOOTH: xp.min(away, axis=(1, 2)) - least}

@@ -109,9 +109,10 @@ def cupy_missing() -> str | None:
 
 def namespace(*arrays: Array) -> Any:
     """The array-API namespace that the arrays share (Python numbers are passed over)."""
-    if all(type(x).__module__ == "numpy" for x in arrays):  # asked for so often that its second look shows
-        return _numpy()
-    return array_api_compat.array_namespace(*arrays)
+    for x in arrays:
+        if type(x).__module__ != "numpy":
+            return array_api_compat.array_namespace(*arrays)
+    return _numpy()  # asked for so often that a second look shows
 
 
 @cache
@@ -146,7 +147,18 @@ def to_numpy(x: Array) -> Any:
 
 def eps(x: Array) -> float:
     """The distance from 1 to the next number of the dtype of ``x``: twice its unit roundoff."""
-    return float(namespace(x).finfo(x.dtype).eps)
+    return _limits(namespace(x), x.dtype)[0]
+
+
+def smallest_normal(x: Array) -> float:
+    """The smallest number of the dtype of ``x`` that has all its digits."""
+    return _limits(namespace(x), x.dtype)[1]
+
+
+@cache
+def _limits(xp: Any, dtype: Any) -> tuple[float, float]:
+    info = xp.finfo(dtype)
+    return float(info.eps), float(info.smallest_normal)
 
 
 def matvec(A: Array, x: Array) -> Array:

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from verify.core.arrays import Array, eps, is_array, namespace
+from verify.core.arrays import Array, eps, is_array, namespace, smallest_normal
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def enclose(x: Any, like: Array) -> Enclosure:
         number = xp.asarray(float(x), dtype=like.dtype, device=like.device)
         size = abs(float(x))
         short = (math.frexp(size)[0] * 2 / eps(like)).is_integer()
-        held = float(x) == x and (size == 0 or (short and size >= float(xp.finfo(like.dtype).smallest_normal)))
+        held = float(x) == x and (size == 0 or (short and size >= smallest_normal(like)))
         return Enclosure.exact(number) if held else _rounded(number, xp.full_like(number, math.copysign(1, x)))
     cast = xp.astype(x, like.dtype, copy=False)
     if x.dtype == like.dtype:
@@ -174,7 +174,7 @@ def around_underflow(x: Array, *factors: Array) -> tuple[Array, Array]:
     ``factors``, and may be too small for a relative error of a few units; where it is not, and where the sign is 0,
     ``x`` twice."""
     xp = namespace(x)
-    smallest = float(xp.finfo(x.dtype).smallest_normal)
+    smallest = smallest_normal(x)
     lost = xp.abs(x) < smallest
     if not bool(xp.any(lost)):
         return x, x

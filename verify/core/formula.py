@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from verify.core.arrays import Array, eps, is_array, namespace
@@ -213,7 +214,7 @@ class Formula:
         self._tree = tree
         self.names = tuple(names)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The formula as text of its own grammar."""
         return ast.unparse(self._tree)

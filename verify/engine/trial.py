@@ -61,15 +61,23 @@ def values_of(p: Parameters, quantities: Mapping[str, Any]) -> dict[str, Any]:
     return {**numbers, **quantities}
 
 
-def outcomes(claim: Claim, p: Parameters, margins: Mapping[str, Array], quantities: Mapping[str, Any]) -> Outcomes:
-    """Decides one claim on a batch. Raises :class:`TrialError` for a name that solve or hypotheses did not return."""
+def outcomes(
+    claim: Claim,
+    p: Parameters,
+    margins: Mapping[str, Array],
+    quantities: Mapping[str, Any],
+    known: dict[Any, Enclosure] | None = None,
+) -> Outcomes:
+    """Decides one claim on a batch; ``known`` holds the bounds that other claims have on the same batch.
+
+    Raises :class:`TrialError` for a name that solve or hypotheses did not return."""
     import numpy as np
 
     values = values_of(p, quantities)
     for needed, there in (((claim.measured, *claim.bound.names), values), (claim.given, margins)):
         if absent := [n for n in needed if n not in there]:
             raise TrialError(f"claim {claim.name!r} uses {', '.join(absent)}; there are {', '.join(there)}")
-    measured, bound = sides(claim, values)
+    measured, bound = sides(claim, values, known)
     xp = namespace(measured.value)
     size = measured.value.shape[0]
 
@@ -138,16 +146,23 @@ def _integral(x: Any) -> bool:
     return namespace(x).isdtype(x.dtype, "integral")
 
 
-def sides(claim: Claim, values: Mapping[str, Any]) -> tuple[Enclosure, Enclosure]:
-    """The measured quantity and the bound as floating enclosures of one shape, batch axis first.
+def sides(
+    claim: Claim, values: Mapping[str, Any], known: dict[Any, Enclosure] | None = None
+) -> tuple[Enclosure, Enclosure]:
+    """The measured quantity and the bound as floating enclosures of one shape, batch axis first; ``known`` as in
+    :func:`outcomes`.
 
     A bound is evaluated in outward rounding, so its own arithmetic can neither make nor hide a violation.
     """
+    known = {} if known is None else known
     measured = values[claim.measured]
     array = measured.value if isinstance(measured, Enclosure) else measured
     xp = namespace(array)
     like = array if xp.isdtype(array.dtype, "real floating") else xp.astype(array, xp.float64)
-    sides = align({"measured": enclose(measured, like), "bound": claim.bound.enclosure(values, like)})
+    key = claim.bound, like.dtype
+    if key not in known:
+        known[key] = claim.bound.enclosure(values, like)
+    sides = align({"measured": enclose(measured, like), "bound": known[key]})
     m, b = sides["measured"], sides["bound"]
     full = xp.broadcast_arrays(m.value, m.lower, m.upper, b.value, b.lower, b.upper)
     return Enclosure(*full[:3]), Enclosure(*full[3:])
@@ -268,7 +283,8 @@ def _run_batch(
     x = theorem.sample(draw_for(theorem, p, family, start, stop, seed, backend), p, family)
     margins = theorem.hypotheses(p, x)
     quantities = theorem.solve(p, x)
-    decided = {c.name: outcomes(c, p, margins, quantities) for c in theorem.claims}
+    bounds: dict[Any, Enclosure] = {}
+    decided = {c.name: outcomes(c, p, margins, quantities, bounds) for c in theorem.claims}
     violated = [out.violated & (out.missed < 0) for out in decided.values()]
     early = np.arange(start, stop) < CLOUD
     written = written_length(x, np.any(violated, axis=0) & early) if violated and early.any() else None

@@ -20,7 +20,19 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from verify.core.arrays import Array, dot, eps, matvec, namespace, norm1, norm2, norm_inf, rmatvec, take_batch
+from verify.core.arrays import (
+    Array,
+    dot,
+    eps,
+    matvec,
+    namespace,
+    norm1,
+    norm2,
+    norm_inf,
+    rmatvec,
+    smallest_normal,
+    take_batch,
+)
 
 CHECK = 25  # gradient steps between two certificates
 CHUNK = 256  # instances that are solved together on a CPU: their iterates stay in its cache
@@ -143,7 +155,7 @@ def certify(problem: Problem, x: Array, nu: Array) -> Certificate:
     xp = namespace(x)
     D, y, radius = problem.frame.D, problem.y, problem.radius
     n, m = y.shape[1], x.shape[1]
-    unit, tiny = eps(x), float(xp.finfo(x.dtype).smallest_normal)
+    unit, tiny = eps(x), smallest_normal(x)
     rounding = n * unit * (norm2(y) + norm1(x))
     r = matvec(D, x) - y
     outside = norm2(r) > radius + rounding

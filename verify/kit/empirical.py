@@ -20,7 +20,7 @@ from functools import lru_cache
 from math import comb, factorial, prod
 from typing import Any
 
-from verify.core.arrays import Array, eps, namespace
+from verify.core.arrays import Array, eps, namespace, smallest_normal
 from verify.core.enclosure import Enclosure
 
 # ------------------------------------------------------------------------------------------- multinomial counts
@@ -90,7 +90,7 @@ def l1_tails(weights: Array, counts: Array, chances: Array) -> tuple[Array, Encl
     tail = xp.cumulative_sum(xp.take_along_axis(mass, order, axis=-1), axis=-1)
     size, cells = counts.shape[1:]
     unit = (size + 6 * cells + 4) * eps(weights) + 3 * eps(weights) * xp.astype(n, weights.dtype)
-    lost = size * float(xp.finfo(weights.dtype).smallest_normal)  # what underflow can take away
+    lost = size * smallest_normal(weights)  # what underflow can take away
     return xp.maximum(D, xp.zeros_like(D)), Enclosure.around(tail, xp.max(unit, axis=-1, keepdims=True) * tail + lost)
 
 

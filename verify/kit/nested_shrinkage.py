@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from verify.core.arrays import Array, dot, eps, namespace, norm1, norm2, norm_inf, rmatvec
+from verify.core.arrays import Array, dot, eps, namespace, norm1, norm2, norm_inf, rmatvec, smallest_normal
 from verify.core.enclosure import Enclosure
 from verify.kit import shrinkage
 
@@ -53,7 +53,7 @@ class TwoLayerLasso:
         reach = norm_inf(rmatvec(self.D2, rmatvec(self.D1, w) - p))
         off = _frobenius(self.D2) * (_frobenius(self.D1) * norm2(w) + norm2(p))
         reach = reach + 2 * self.unit * off
-        tiny = float(xp.finfo(reach.dtype).smallest_normal)
+        tiny = smallest_normal(reach)
         share = (1 - self.unit) * self.lam2 / xp.maximum(reach, tiny * xp.ones_like(reach))
         w = xp.minimum(share, xp.ones_like(share))[:, None] * w
         return dot(w, self.y) - dot(w, w) / 2 - 2 * self.unit * norm2(w) * (norm2(self.y) + norm2(w))

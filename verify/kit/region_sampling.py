@@ -22,7 +22,7 @@ overflows, no comparison is true and the point is dropped.
 
 from __future__ import annotations
 
-from verify.core.arrays import Array, eps, namespace
+from verify.core.arrays import Array, eps, namespace, smallest_normal
 from verify.core.streams import Draw
 from verify.kit.relu import Network
 
@@ -64,7 +64,7 @@ def certain_patterns(network: Network, x: Array) -> tuple[Array, Array]:
     Raises ValueError for a layer so wide that the dtype gives no bound on its rounding.
     """
     xp = namespace(x)
-    tiny = float(xp.finfo(x.dtype).smallest_normal)
+    tiny = smallest_normal(x)
     h, error = x, xp.zeros_like(x)
     words, certain = [], []
     for W, b in zip(network.weights, network.biases, strict=True):
