@@ -111,6 +111,16 @@ def test_on_a_line_a_long_step_takes_the_bound_twice_over():
     assert (judged.ratio("ascent value, any step, t = 2") > 0.9).all()
 
 
+def test_the_guarantee_needs_its_width_and_both_sizes():
+    """Without omega it asks too much where omega is large, without d where d is large beside m."""
+    few, long = draw(SMALL, "whole space, few measurements", 8), draw(SMALL, "long signal", 4)
+    for judged in (few, long):
+        assert judged.word("slide, as a guarantee with constant 1") == "holds"
+    m, d = 684, 400
+    assert (1 - few.best("rho") < math.sqrt(m) / (m + d)).sum() >= 4
+    assert (1 - long.best("attained") < (math.sqrt(78) - long.best("omega")) / 78).all()
+
+
 @pytest.mark.parametrize("delta", [0.27, 0.027, 0.001])
 def test_the_deviation_is_attained(delta):
     """By F = (g + q)_+, which is 0 with probability delta, and has the mean tau."""
