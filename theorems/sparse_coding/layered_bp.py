@@ -212,7 +212,9 @@ def _one_layer(draw: Any, p: Params, family: str) -> dict[str, Any]:
     stacked = layered.layers(x)
     growth = 7.5 * xp.sqrt(multilayer.profile(stacked, multilayer.codes(stacked, x["code"])).patch)
     bounds = layered.growing(radius, growth)[:, :-1]
-    x["code"] = x["code"] * (bounds[:, -1] / radius)[:, None]
+    # The last layer receives errors of the size for which the code was made.
+    shrink = radius / bounds[:, -1]
+    radius, bounds = radius * shrink, bounds * shrink[:, None]
     E = (radius / (1 + layered.SLACK))[:, None] * direction
     return {**x, "E": E, "radius": radius, "xi": factor[:, None] * bounds, "audit": draw.full(0.0)}
 
