@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from judge import draw, judge
 
 from theorems.sparse_coding import _layered as layered
-from theorems.sparse_coding.layered_ista import CARRIED, FAMILIES, SHORT, STEP, THEOREM, TWO, _iterate
-from verify.kit import dictionaries, lagrangian
+from theorems.sparse_coding.layered_ista import CARRIED, FAMILIES, LIGHT, SHORT, STEP, THEOREM, TWO, VALLEY, _iterate
+from verify.kit import dictionaries, lagrangian, shrinkage
 
-PRINTED, CARRY, OBJECTIVE = (
+PRINTED, CARRY, OBJECTIVE, FAST, DISTANCE = (
     "slide: without 1/c in front of D^T",
     "what enters a layer is not magnified",
     "objective, ISTA",
+    "objective, FISTA",
+    "distance of an iterate",
 )
 
 
@@ -66,6 +68,47 @@ def test_the_change_of_the_minimiser_is_attained_on_the_simplex():
     judged = draw(THEOREM, "simplex", 128)
     assert judged.word(CARRY) == "holds"
     assert judged.ratio(CARRY).max() == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("steps", [1, 20, 200])
+def test_a_walk_along_the_valley_ends_where_the_closed_form_says(steps):
+    """Every step of it, those of the worst weight and those of other weights: F(z^t) - min F."""
+    judged = draw(THEOREM, VALLEY, 32, steps=steps)
+    assert {judged.word(name) for name in (OBJECTIVE, FAST, DISTANCE, CARRY)} == {"holds"}
+    c, t, R = (judged.best(name)[:, 0] for name in ("c", "t", "size"))
+    quiet = (judged.x["E"] == 0).all(axis=-1)
+    assert quiet.any()
+    assert not quiet.all()
+    assert c == pytest.approx(25)
+    walked = np.asarray(shrinkage.fista_positions(300))[t.astype(int) - 1]
+    weight, cosine = 4 * judged.x["radius"], np.sqrt(0.24)
+    slope = weight * (1 - cosine) * np.sqrt(100 / c)
+    for name, S in (("gap", t), ("fast", walked)):
+        tuned = quiet & np.isclose(weight, c * cosine * R / ((1 - cosine) * (2 * S + c - 1)), rtol=1e-9)
+        assert tuned.any()
+        expected = (c - 1) * R**2 / (2 * (2 * S + c - 1))
+        assert judged.best(name)[tuned, 0] == pytest.approx(expected[tuned], rel=1e-7)
+        in_use = quiet & (S * slope / c < np.sqrt((c - 1) / c) * R / 2)  # as long as with the worst weight
+        along = slope * R * np.sqrt(1 - 1 / c) - slope**2 / c * (S + (c - 1) / 2)
+        assert judged.best(name)[in_use, 0] == pytest.approx(along[in_use], rel=1e-7)
+
+
+def test_long_walks_come_near_the_constants_of_both_rates():
+    judged = draw(THEOREM, VALLEY, 64)
+    assert judged.ratio(OBJECTIVE).max() == pytest.approx((1 - 1 / 25) * 600 / 624, rel=1e-5)
+    S = shrinkage.fista_positions(300)[-1]
+    assert judged.ratio(FAST).max() == pytest.approx((1 - 1 / 25) * 301**2 / (8 * S + 4 * 24), rel=1e-4)
+
+
+def test_a_light_weight_attains_the_distance():
+    """On the floor Dh = 0, and h is the same on all atoms of the simplex."""
+    judged = draw(THEOREM, LIGHT, 512)
+    distance, g, theta, k, t, R = (judged.best(name)[:, 0] for name in ("distance", "g", "theta", "k", "t", "size"))
+    plain = (judged.x["E"] == 0).all(axis=-1) & (t > 11) & (judged.x["radius"] < 1e-4 * R)
+    assert {1, 2, 3} == set(k[plain])
+    largest = np.sqrt(10) / (10 - k) * g / theta
+    assert distance[plain] == pytest.approx(largest[plain], rel=1e-3)
+    assert 0.99 < judged.ratio(DISTANCE).max() <= 1
 
 
 def test_an_input_that_moves_too_far_is_set_aside():
