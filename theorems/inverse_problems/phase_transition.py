@@ -38,22 +38,24 @@ $`\square`$
 $`a_\eta=\sqrt{8\log(4/\eta)}`$, recovery succeeds with probability at least $`1-\eta`$ when
 $`m\ge\delta+a_\eta\sqrt d`$ and at most $`\eta`$ when $`m\le\delta-a_\eta\sqrt d`$. It says something only where
 $`a_\eta\sqrt d<\min(\delta,d-\delta)`$: with $`\eta=\frac12`$ from $`d=67`$ on where $`\delta=d/2`$, and from about
-$`d=400`$ on where $`k/d=0.05`$. The family with a larger $`d`$ is there for it; `large_d=1000 large_k=50 batch=8` takes
-it further, at about a second for each matrix. The mean is a corollary of the kinematic formula that we have not found
-stated.
+$`d=400`$ on where $`k/d=0.05`$. The mean is a corollary of the kinematic formula that we have not found stated.
 
 **How it is checked.** $`m_*`$ is found by bisection with exact decisions: a recovery by a dual vector that is strictly
-feasible off the support, a failure by a vector of the kernel in the interior of $`C`$, both with room for what
-rounding leaves of the equations. On the other side of the identity stands the mean of $`\|P_C(g)\|^2`$ over
-independent Gaussian vectors, with $`V(\tau)`$, whose mean $`d\psi`$ is known, as a control variate. A bound in
-$`\delta`$ is used with the end of $`[d\psi-\ell,d\psi]`$ that makes it weaker. Where $`m`$ is drawn uniformly from
-$`0,\dots,d-1`$, $`d`$ times the frequency of failures has the mean $`\mathbb E\,m_*`$ again: the area below the
-transition.
+feasible off the support, a failure by a vector of the kernel in the interior of $`C`$, both with room for what rounding
+leaves of the equations. On the other side of the mean stands that of $`\|P_C(g)\|^2`$ over independent Gaussian
+vectors, with $`V(\tau)`$, whose mean $`d\psi`$ is known, as a control variate. The $`v_j`$ themselves are products of
+one-dimensional integrals (`verify/kit/conic_volumes.py`): from them come $`\delta`$, $`P(m_*>m)`$ for every $`m`$ and
+the medians, to nine digits, for each $`d`$ up to $`10^{300}`$, and the random matrices are held against them, at the
+mean and at an $`m`$ drawn uniformly from $`0,\dots,d-1`$. What is said of probabilities is then an inequality between
+numbers.
 
-**Sharp.** The mean is an equality. The width of the transition is of the order $`\sqrt{\min(\delta,d-\delta)}`$; the
-constants of the tails are not the best ones.
+**Sharp.** The mean is an equality. For $`k=1`$ the bounds are nearly attained, as $`d`$ grows and
+$`\delta\approx2\log d`$: $`\mathrm{Var}J/2\delta`$ is 0.57, 0.93, 0.98 and 0.996 for
+$`d=10^2,10^{16},10^{64},10^{300}`$, and with $`1/1.8`$ for $`1/2`$ in the exponent both tails fail at
+$`d=10^{64}`$. The factor before the tails may be smaller: it is at most 0.61 where we computed it. The medians of
+$`m_*`$ seem to be within 0.7 of $`\delta+\frac12`$ for all $`d`$ and $`k`$, for which we know no proof.
 
-Kind: expectations and probabilities over the draw of $`A`$, each decided for every number of non-zeros.
+Kind: expectations over the draw of $`A`$, each decided for every number of non-zeros; numbers from quadrature.
 
 **Not covered.** Other random matrices, for which the place is the same and the mean is not exact; noise; signals that
 are nearly sparse.
@@ -68,19 +70,50 @@ from typing import Any
 from pydantic import Field
 
 from theorems.bibliography import AMELUNXEN2014, GIRYES2019, MCCOY2014, OURS
-from verify import Claim, Figure, Formula, Mean, Parameters, Probability, Sharper, Source, Theorem, control
-from verify.core.arrays import dot, namespace
+from verify import (
+    Claim,
+    Enclosure,
+    Every,
+    Figure,
+    Formula,
+    Identity,
+    Mean,
+    Parameters,
+    Sharper,
+    Source,
+    Theorem,
+    control,
+)
+from verify.core.arrays import dot, namespace, to_numpy
 from verify.kit import recovery, widths
 from verify.kit.cones import L1DescentCone, l1_cone_reference
+from verify.kit.conic_volumes import L1Law, l1_law
 
-LARGE = "a larger d"
 SHARES = {f"k = d/{n}": Fraction(1, n) for n in (60, 20, 10, 6, 4, 3, 2)}
-ALMOST_ALL, SMALLEST = "k = d - 1", "k = 1, d = 2"
+LARGE, ALMOST_ALL = "a larger d", "k = d - 1"
+TALL, DENSE = "k = 1, d = 10^n", "d = 3000"
+FIXED = {"k = 1, d = 2": (2, 1), "k = 21, d = 25": (25, 21), "k = 14, d = 80": (80, 14)}
+SMALLEST, SKEW, EVEN = FIXED
+TENS = (2.0, 4.0, 16.0, 64.0)
 VECTORS = 16  # Gaussian vectors an instance, for its estimate of delta
-GRID, ABOVE, BELOW, MEANINGFUL = "m is drawn", "m >= d psi", "0 < m <= d psi - l", "bounds between 0 and d"
-SIGMA = "sqrt(2 * min(psi, d - psi + l))"
+DRAWN, MEANINGFUL = "A is drawn", "bounds between 0 and d"
+ACCURACY = 1e-9  # relative, of probabilities from quadrature: a hundred times what their sums miss 1 by
+SIGMA = "sqrt(2 * min(delta, d - delta))"
 ALMT = "sqrt(8 * log(8) * d)"
 TAIL = Formula("exp(-(m * log(m / delta) - m + delta) / 2)")
+NEARER = (
+    "true of all pairs that were computed: in none with d <= 40, nor for k = 1 and d = 10^n up to n = 300, is the "
+    "median further than 0.7 from delta + 1/2. For all pairs a proof would have to use more of the volumes than their "
+    "variance"
+)
+SLIPS = [
+    *(("recover at delta + sigma + 1", change) for change in ("1 dropped from delta*", "1 times 0.9")),
+    *(
+        (claim, change)
+        for claim in ("recover at delta + sigma + 1", "fail below delta - sigma")
+        for change in ("2 dropped from 2 *", "min(delta, d - delta) dropped from 2 *", "2 times 0.9")
+    ),
+]
 THEOREM_II = Source(AMELUNXEN2014, "Theorem II", "from memory")
 TAILS = Source(MCCOY2014, "concentration of the intrinsic volumes", "from memory; proved on this page")
 
@@ -95,76 +128,129 @@ class Params(Parameters):
 
 def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """A (B, d, d), whose first m rows are the m-th matrix; signs (1, d), ones on the first k places, which the law of A
-    does not see; g (B, VECTORS, d); m (B,) uniform on 0, ..., d - 1, or -1 where none is drawn."""
-    d, k = p.d, p.d - 1
+    does not see; g (B, VECTORS, d); m (B,) uniform on 0, ..., d - 1. Where d is too large for all that, tens (B,),
+    the logarithm of d, and ones (B,), the number k."""
+    if family == TALL:
+        return {"tens": draw.choose(TENS), "ones": draw.full(1.0)}
+    if family == DENSE:
+        return {"tens": draw.full(math.log10(3000)), "ones": draw.choose((1800.0, 1850.0))}
+    d, k = FIXED.get(family, (p.d, p.d - 1))
     if family == LARGE:
         d, k = p.large_d, min(p.large_k, p.large_d - 1)
-    elif family == SMALLEST:
-        d, k = 2, 1
-    elif family != ALMOST_ALL:
+    elif family in SHARES:
         k = max(1, int(SHARES[family] * d))
-    m = draw.full(-1.0) if family in (LARGE, ALMOST_ALL) else draw.whole(0, d)
     signs = draw.backend.asarray([[1.0] * k + [0.0] * (d - k)])
-    return {"A": draw.normal(d, d), "signs": signs, "g": draw.normal(VECTORS, d), "m": m}
+    return {"A": draw.normal(d, d), "signs": signs, "g": draw.normal(VECTORS, d), "m": draw.whole(0, d)}
+
+
+def _sizes(x: Any) -> list[tuple[float, int]]:
+    """d and k of every instance, or of all of them."""
+    if "tens" in x:
+        pairs = zip(to_numpy(x["tens"]), to_numpy(x["ones"]), strict=True)
+        return [(float(round(10.0 ** float(n))), round(float(k))) for n, k in pairs]
+    signs = to_numpy(x["signs"])[0]
+    return [(len(signs), round(abs(signs).sum()))]
 
 
 def hypotheses(p: Params, x: Any) -> dict[str, Any]:
-    """On which side of the threshold m lies, and whether Theorem II says anything."""
-    xp = namespace(x["m"])
-    m, known = x["m"], _known(x)
-    d = x["signs"].shape[-1]
-    reach = (8 * math.log(8) * d) ** 0.5
-    low, high = known.upper - known.loss - reach, known.upper + reach
+    """Whether there is a matrix, and whether Theorem II says anything."""
+    like = x["tens"] if "tens" in x else x["m"]
+    margins = []
+    for d, k in _sizes(x):
+        delta, reach = l1_law(d, k).dimension, math.sqrt(8 * math.log(8) * d)
+        margins.append(min(delta, d - delta) - reach)
     return {
-        GRID: m,
-        ABOVE: m - known.upper,
-        BELOW: xp.where(m > 0, known.upper - known.loss - m, xp.full_like(m, -1.0)),
-        MEANINGFUL: xp.full_like(m, min(low, d - high)),
+        DRAWN: 0 * like - float("tens" in x),
+        MEANINGFUL: 0 * like + namespace(like).asarray(margins, dtype=like.dtype, device=like.device),
     }
 
 
-def _known(x: Any) -> widths.L1Dimension:
-    xp = namespace(x["signs"])
-    return widths.l1_dimension(x["signs"].shape[-1], round(float(xp.sum(xp.abs(x["signs"][0, :])))))
+def _law(x: Any, like: Any) -> dict[str, Any]:
+    """What the intrinsic volumes say, and over all m (B, M), in the kind of array of like (B,)."""
+    import numpy as np
+
+    xp, sizes = namespace(like), _sizes(x)
+    laws = [l1_law(d, k) for d, k in sizes]
+    rows = np.arange(max(len(law.fails) for law in laws))
+
+    def array(values: Any) -> Any:
+        with np.errstate(over="ignore"):  # d in single precision
+            return xp.asarray(np.asarray(values, dtype=float), dtype=like.dtype, device=like.device)
+
+    def probability(law: L1Law, name: str, there: Any) -> Any:
+        values = getattr(law, name)
+        return np.where(there, np.append(values, np.zeros(len(rows) - len(values))), 0.0)
+
+    def around(values: Any) -> Enclosure:
+        values = xp.broadcast_to(values, (like.shape[0], *values.shape[1:]))
+        return Enclosure.around(values, ACCURACY * values)
+
+    def medians(of: Any) -> Enclosure:
+        low, high = (array([of(law, half) for law in laws]) for half in (0.5 + ACCURACY, 0.5 - ACCURACY))
+        both = Enclosure(low, xp.minimum(low, high), xp.maximum(low, high))
+        return both.each(lambda end: xp.broadcast_to(end, like.shape))
+
+    delta = np.asarray([law.dimension for law in laws])[:, None]
+    return {
+        "delta": around(array(delta[:, 0])),
+        "median": medians(lambda law, half: np.append(law.fails, 0.0).__le__(half).argmax()),
+        "upper_median": medians(lambda law, half: (law.fails >= 1 - half).sum()),
+        "above": around(array([probability(law, "fails", rows >= law.dimension) for law in laws])),
+        "below": around(array([probability(law, "works", rows <= law.dimension) for law in laws])),
+        "area": around(array([law.fails.sum() for law in laws])),
+        "up": array(np.maximum(rows, delta)),
+        "down": array(np.clip(rows, 1, delta)),
+        "psi": array([widths.l1_dimension(d, k).upper for d, k in sizes]),
+        "l": array([widths.l1_dimension(d, k).loss for d, k in sizes]),
+        "d": array([d for d, _ in sizes]),
+        "k": array([k for _, k in sizes]),
+    }
 
 
 def _quantities(x: Any, critical: Any, projected: Any) -> dict[str, Any]:
     """The named quantities from m_* (B,) and P_C(g) (B, VECTORS, d)."""
     xp = namespace(critical)
-    known, d = _known(x), x["signs"].shape[-1]
+    d, k = _sizes(x)[0]
+    known, law = widths.l1_dimension(d, k), l1_law(d, k)
     loss = widths.distance_square(x["signs"], x["g"], known.tau) - dot(projected, projected)
     fails = xp.where(x["m"] < critical, xp.ones_like(critical), xp.zeros_like(critical))
     fails = xp.where(xp.isnan(critical), critical, fails)
-
-    def number(value: float) -> Any:
-        return xp.full((1,), value, dtype=critical.dtype, device=critical.device)
-
+    chances = xp.asarray(law.fails[: int(d)], dtype=critical.dtype, device=critical.device)
     return {
         "critical": critical,
         "dimension": known.upper - xp.mean(loss, axis=-1),
         "fails": fails,
         "succeeds": 1 - fails,
-        "area": d * fails,
+        "chance": xp.take(chances, xp.astype(x["m"], xp.int64)),
         "m": x["m"],
-        "psi": number(known.upper),
-        "l": number(known.loss),
-        "d": number(d),
-        "k": xp.sum(xp.abs(x["signs"]), axis=-1),
+        **_law(x, critical),
     }
 
 
+def _without_matrix(x: Any) -> dict[str, Any]:
+    """The same where none was drawn."""
+    unknown = namespace(x["tens"]).full_like(x["tens"], math.nan)
+    drawn = ("critical", "dimension", "fails", "succeeds", "chance", "m")
+    return {**dict.fromkeys(drawn, unknown), **_law(x, unknown)}
+
+
 def solve(p: Params, x: Any) -> dict[str, Any]:
-    """The critical numbers by certified bisection."""
+    """The critical numbers by certified bisection, the probabilities by quadrature."""
+    if "tens" in x:
+        return _without_matrix(x)
     xp = namespace(x["A"])
     signs = xp.broadcast_to(x["signs"], x["A"].shape[::2])
-    critical = recovery.critical_number(x["A"], signs, round(_known(x).upper))
+    critical = recovery.critical_number(x["A"], signs, round(l1_law(*_sizes(x)[0]).dimension))
     return _quantities(x, critical, L1DescentCone(x["signs"]).project(x["g"]))
 
 
 def reference(p: Params, x: Any) -> dict[str, Any]:
-    """The same from one instance by linear programs and projections by bisection."""
+    """The same from one instance by linear programs and projections by bisection; the probabilities are those of the
+    kit, whose tests compare them with ball arithmetic."""
     import numpy as np
 
+    if "tens" in x:
+        return _without_matrix(x)
     A, signs = x["A"][0], x["signs"][0]
     low, high = 0, len(signs)
     while high - low > 1:
@@ -177,6 +263,8 @@ def reference(p: Params, x: Any) -> dict[str, Any]:
 
 def permute(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """The coordinates of the signal in another order."""
+    if "tens" in x:
+        return x
     d = x["signs"].shape[-1]
     order = draw.shared.subset(d, d)[0, :]
     take = namespace(x["A"]).take
@@ -185,7 +273,7 @@ def permute(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
 
 def rescale(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
     """The measurements a quarter as large."""
-    return {**x, "A": x["A"] / 4}
+    return x if "tens" in x else {**x, "A": x["A"] / 4}
 
 
 THEOREM = Theorem(
@@ -196,39 +284,44 @@ THEOREM = Theorem(
     hypotheses,
     solve,
     reference=reference,
+    fixed=("tens", "ones"),
     families={
         **{name: f"{float(100 * share):.3g} % of the entries are not zero" for name, share in SHARES.items()},
         ALMOST_ALL: "the narrowest transition: m_* is d or d - 1",
         SMALLEST: "m_* is 1 or 2, each for half of all A: a tenth of the half row shows",
+        SKEW: "the median is more than 1 above delta",
+        EVEN: "the median is below delta",
+        TALL: "too large for matrices; the volumes are as widely spread as they can be",
+        DENSE: "so large that a tenth of delta is more than what Theorem II adds",
         LARGE: "large enough for Theorem II to say something",
     },
-    shares={SMALLEST: 5.0},
-    instances=11350,
+    shares={SMALLEST: 6.0, LARGE: 0.5, EVEN: 0.3, SKEW: 0.5, TALL: 0.1, DENSE: 0.1},
+    instances=14000,
     batch=400,
     claims=(
-        Claim("E m_* = delta + 1/2", Mean(), "critical", Formula("dimension + 1 / 2"), relation="=="),
-        Claim("E m_* <= d psi + 1/2", Mean(), "critical", Formula("psi + 1 / 2")),
-        Claim("E m_* >= d psi - l + 1/2", Mean(), "critical", Formula("psi - l + 1 / 2"), relation=">="),
-        Claim("failures over all m", Mean(), "area", Formula("psi + 1 / 2"), (GRID,)),
-        Claim("failures above", Mean((-1, 1)), "fails", TAIL.where(delta="psi"), (ABOVE,), source=TAILS),
-        Claim("successes below", Mean((-1, 1)), "succeeds", TAIL.where(delta="(psi - l)"), (BELOW,), source=TAILS),
-        Claim("half recover at delta + sigma + 1", Probability(0.5), "critical", Formula(f"psi + {SIGMA} + 1")),
+        Claim("E m_* = delta + 1/2", Mean(), "critical", Formula("dimension + 1 / 2"), (DRAWN,), relation="=="),
         Claim(
-            "half fail below delta - sigma", Probability(0.5), "critical", Formula(f"psi - l - {SIGMA}"), relation=">="
-        ),
-        Claim(
-            "Theorem II: recovery",
-            Probability(0.5),
+            "the same with delta from the volumes",
+            Mean(),
             "critical",
-            Formula(f"psi + {ALMT}"),
-            (MEANINGFUL,),
-            source=THEOREM_II,
+            Formula("delta + 1 / 2"),
+            (DRAWN,),
+            relation="==",
         ),
+        Claim("failures at each m", Mean(), "fails", Formula("chance"), (DRAWN,), relation="=="),
+        Claim("the area below the transition", Identity(), "area", Formula("delta + 1 / 2"), relation="=="),
+        Claim("delta <= d psi", Every(), "delta", Formula("psi")),
+        Claim("delta >= d psi - l", Every(), "delta", Formula("psi - l"), relation=">="),
+        Claim("failures above", Every(), "above", TAIL.where(m="up"), source=TAILS),
+        Claim("successes below", Every(), "below", TAIL.where(m="down"), source=TAILS),
+        Claim("half recover at delta + sigma + 1", Every(), "median", Formula(f"delta + {SIGMA} + 1")),
+        Claim("half fail below delta - sigma", Every(), "upper_median", Formula(f"delta - {SIGMA}"), relation=">="),
+        Claim("Theorem II: recovery", Every(), "median", Formula(f"delta + {ALMT}"), (MEANINGFUL,), source=THEOREM_II),
         Claim(
             "Theorem II: failure",
-            Probability(0.5),
-            "critical",
-            Formula(f"psi - l - {ALMT}"),
+            Every(),
+            "upper_median",
+            Formula(f"delta - {ALMT}"),
             (MEANINGFUL,),
             relation=">=",
             source=THEOREM_II,
@@ -238,22 +331,22 @@ THEOREM = Theorem(
             Mean(),
             "critical",
             Formula("dimension"),
-            (),
+            (DRAWN,),
             "half a row more is needed: the Gauss-Bonnet formula",
             relation="==",
         ),
         control(
             "half recover at 2k",
-            Probability(0.5),
-            "critical",
+            Every(),
+            "median",
             Formula("2 * k"),
             (),
             "2k rows identify Z, and l1 needs more while k < d/3",
         ),
         control(
             "half fail below k log d",
-            Probability(0.5),
-            "critical",
+            Every(),
+            "upper_median",
             Formula("k * log(d)"),
             (),
             "the right order, and too large as a threshold as soon as k is not small beside d",
@@ -271,8 +364,16 @@ THEOREM = Theorem(
         "dimension": (r"\hat\delta", "unbiased estimate of the statistical dimension"),
         "fails": (r"1[m_*>m]", "whether m rows fail"),
         "succeeds": (r"1[m_*\leq m]", "success with m rows"),
-        "area": (r"d\cdot1[m_*>m]", "d where m rows fail"),
+        "area": (r"\sum_mP(m_*>m)", "sum of the chances to fail"),
         "m": ("m", "number of rows, uniform on 0, ..., d - 1"),
+        "chance": ("P(m_*>m)", "chance that m rows fail, from the volumes"),
+        "above": (r"P(m_*>m)", "chance that m rows fail, for m from delta on"),
+        "below": (r"P(m_*\leq m)", "chance that m rows recover, for m from 1 to delta"),
+        "up": ("m", "number of rows, delta at least"),
+        "down": ("m", "number of rows, from 1 to delta"),
+        "median": (r"\underline m", "smallest number of rows with which at least half recover"),
+        "upper_median": (r"\overline m", "largest number that m_* reaches for at least half"),
+        "delta": (r"\delta", "statistical dimension, from the volumes"),
         "psi": (r"d\psi", "upper bound of the statistical dimension"),
         "l": (r"\ell", "what it can be too large by"),
         "d": ("d", "length of the signal"),
@@ -282,43 +383,41 @@ THEOREM = Theorem(
         Figure(
             "transition",
             "heat",
-            ("failures over all m",),
-            "Success of recovery over (k, m): it sets in at the statistical dimension, drawn as its upper bound and a "
-            "half row.",
+            ("the area below the transition",),
+            "Success of recovery over (k, m): it sets in at the statistical dimension, drawn with a half row.",
             x="non-zeros k",
             y="rows m",
             against="k",
             across="m",
             colour="succeeds",
+            family="k = d",
         ),
         Figure(
             "critical",
             "ladder",
-            ("E m_* <= d psi + 1/2", "half recover at delta + sigma + 1"),
-            "The critical number of rows, its mean and range, against d psi: the mean is on the line.",
-            x="d psi(k/d)",
+            ("the same with delta from the volumes",),
+            "The critical number of rows, its mean, against the statistical dimension.",
+            x="statistical dimension",
             y="rows",
-            against="psi",
+            against="delta",
         ),
     ),
     invariances={"permute coordinates": permute, "rescale": rescale},
     sharper=tuple(
-        sharper
-        for name, sign in (("Theorem II: recovery", "+"), ("Theorem II: failure", "-"))
-        for sharper in (
-            Sharper(
-                name,
-                "the tails at m <= d are at most exp(-(m - delta)^2/(4 d)) = 1/64, and no m is above d",
-                delta=1 / 64,
-                given=(),
-            ),
-            Sharper(
-                name,
-                "Cantelli's inequality: the claims of half",
-                Formula(f"psi + {SIGMA} + 1" if sign == "+" else f"psi - l - {SIGMA}"),
-                given=(),
-            ),
-        )
+        Sharper(f"Theorem II: {name}", "Cantelli's inequality: the claims of half", Formula(bound), given=())
+        for name, bound in (("recovery", f"delta + {SIGMA} + 1"), ("failure", f"delta - {SIGMA}"))
     ),
-    not_tested=("d above 80 in the default run",),
+    survivors={
+        "half fail below delta - sigma: all of it times 0.9": "where delta - sigma is positive it says less, and "
+        "elsewhere no more than that the number of rows is not negative"
+    },
+    unsettled={
+        "failures above: all of it times 0.9": "the largest ratio of all pairs with d <= 40, and of k = 1 and d = 10^n "
+        "up to n = 300, is 0.61: at the threshold about half fail. Markov's inequality for exponentials, from which "
+        "the tails come, gives no factor below 1; what is missing is a bound of the median for all pairs",
+        "successes below: all of it times 0.9": "as for failures above; here the largest ratio is 0.54",
+        **{f"half {claim}: {change}": NEARER for claim, change in SLIPS},
+        **{f"Theorem II: *: {part} dropped from 8 [*] log(8) [*] d": NEARER for part in ("8 [*] log(8)", "d")},
+    },
+    not_tested=("matrices with d above 80 in the default run",),
 )
