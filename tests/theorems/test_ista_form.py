@@ -55,6 +55,18 @@ def test_a_step_is_as_long_as_the_subgradient_where_no_sign_changes():
     assert judged.ratio("standing still: at most mu |g|")[0] == pytest.approx(1, abs=1e-12)
 
 
+def test_where_the_objective_is_linear_the_inequalities_are_equalities():
+    judged = draw(THEOREM, "flat", 64)
+    there, slope, apart, mu, lam = (judged.best(name) for name in ("there", "slope", "apart", "mu", "kkt"))
+    straight = judged.x["v"][:, 1] == 0
+    assert straight.any()
+    assert judged.best("here")[straight] == pytest.approx((there + slope * apart)[straight], rel=1e-12)
+    assert lam == pytest.approx(judged.x["lam"])
+    stays = judged.x["z"][:, 0] > mu * lam
+    assert judged.best("fixed")[stays] == pytest.approx((mu * lam)[stays])
+    assert judged.best("kkt_after")[stays] == pytest.approx(lam[stays])
+
+
 @pytest.mark.parametrize(("mu", "word"), [(1e-3, "holds"), (2 - 1e-9, "holds"), (2 + 1e-9, "mu <= 2/|A|^2")])
 def test_steps_that_are_too_long_are_set_aside(mu, word):
     claim = "no step leads away from a minimiser"

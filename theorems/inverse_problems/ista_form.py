@@ -28,7 +28,8 @@ says that $`(\tfrac1\mu I-A^TA)(z-T(z))`$ is a subgradient of $`F`$ there, and t
 $`1/\mu`$. Last, $`I-\mu A^TA`$ moves no two points apart, so $`T`$ does not. $`\square`$
 
 The first and the third together are the equivalence, in a form that a computation can check: no tolerance says what
-counts as standing still. They are equalities where no entry changes its sign and $`A^TA(z-T(z))`$ vanishes.
+counts as standing still. They are equalities where no entry changes its sign and $`A^TA(z-T(z))`$ vanishes, and so is
+the second for $`v`$ on the way from $`z`$ to $`T(z)`$.
 
 **Certificate.** Any $`w`$ with $`\lVert A^Tw\rVert_\infty\le\lambda`$ has
 $`w^TX-\tfrac12\lVert w\rVert^2\le F(v)`$ for every $`v`$ (weak duality); a multiple of the residual at $`z`$ is such a
@@ -80,6 +81,8 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
     """A (B, m, d), X (B, m), lam and mu (B,); a point z, a point v to compare with, a start and the signal (B, d)."""
     if family == "scalar":
         return _scalar(draw)
+    if family == "flat":
+        return _flat(draw)
     G = draw.normal(p.m, p.d)
     x = instances.with_minimiser(draw, G, min(p.k, p.d))
     if family == "noisy":
@@ -109,6 +112,23 @@ def _scalar(draw: Any) -> dict[str, Any]:
         "v": X - 0.25,
         "start": draw.full(0.0, 1),
         "signal": 1.0 * X,
+    }
+
+
+def _flat(draw: Any) -> dict[str, Any]:
+    """A = (0 1), X = 0: on the zero column F is lambda |z_1|, here at z and at a v between z and 0, or beside it."""
+    first = draw.xp.stack([draw.full(1.0), draw.full(0.0)], axis=-1)
+    z = draw.log_uniform(low=0.1, high=100.0)[:, None] * first
+    beside = draw.coin() * draw.log_uniform(low=1e-6, high=0.1)
+    return {
+        "A": 1 - first[:, None, :],
+        "X": draw.full(0.0, 1),
+        "lam": draw.log_uniform(low=0.01, high=10.0),
+        "mu": draw.choose((0.5, 1.0, 1.9)),
+        "z": z,
+        "v": z * draw.uniform(1) + beside[:, None] * (1 - first),
+        "start": draw.full(0.0, 2),
+        "signal": 1.0 * z,
     }
 
 
@@ -246,6 +266,7 @@ THEOREM = Theorem(
         "any point": "z anywhere, near a minimiser or far, and steps up to ten times the usual one",
         "noisy": "z the signal, the data noisy: the iterates come near it and leave",
         "scalar": "one measurement of one number: the slides' objectives by hand",
+        "flat": "the objective is linear between z and v, or nearly: the inequalities are equalities",
     },
     shares={"scalar": 0.5},
     instances=7000,
