@@ -66,7 +66,7 @@ SECTIONS = (
     ),
     (
         "The engine: workers and memory",
-        "One BLAS thread, the best of three. First table: whole runs, verdicts included. Second: the largest resident "
+        "One BLAS thread, the best of two. First table: whole runs, verdicts included. Second: the largest resident "
         "size of a whole process.",
         scale.table,
     ),
