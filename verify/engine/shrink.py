@@ -14,8 +14,8 @@ theorem, where the hypotheses do not say all of it:
 
 Integer arrays (labels, sizes, switches) lose coordinates with the others, and their entries stay. Arrays that the
 theorem names as ``fixed``, and those that all draws of a batch share (a dictionary and its coherence, say), are left
-alone. There is no chance in it, and the work is counted in entries: only the limit
-in seconds, which is there for slow solvers, can make two runs differ.
+alone. There is no chance in it, and the work is counted in entries: only the limit in seconds of this process, which is
+there for slow solvers, can make two runs differ.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def shrink(
         return dict(x)
     common, shared = _common(theorem, p, family)
     fixed = shared | set(theorem.fixed)
-    search = _Search(theorem, p, claim, dict(x), common, fixed, time.monotonic() + seconds, work)
+    search = _Search(theorem, p, claim, dict(x), common, fixed, time.process_time() + seconds, work)
     if not search.settle():
         return dict(x)
     _scaled(search)
@@ -125,7 +125,7 @@ class _Search:
 
     @property
     def over(self) -> bool:
-        return self.left <= 0 or time.monotonic() > self.deadline
+        return self.left <= 0 or time.process_time() > self.deadline
 
     def settle(self) -> bool:
         """Whether the first instance is violated; whether it is its own repair, and which of the claims that should
