@@ -426,6 +426,19 @@ def test_rate(scatter, relation, exponent, expected):
     assert "8 sizes, mean bound 1 to 128" in verdict.summary
 
 
+@pytest.mark.parametrize(
+    ("relation", "exponent", "expected"),
+    [
+        ("==", 0.92, "no violation"), ("==", 1.08, "no violation"), ("==", 0.88, "violated"), ("==", 1.12, "violated"),
+        ("<=", 1.08, "no violation"), ("<=", 1.12, "violated"), (">=", 0.92, "no violation"), (">=", 0.88, "violated"),
+    ],
+)  # fmt: skip
+def test_a_rate_with_room_for_lower_order_terms(relation, exponent, expected):
+    verdict = decide(claim(Rate(1.0, within=0.1), relation), ladder(exponent))
+    assert verdict.verdict == expected
+    assert "1 ± 0.1 stated" in verdict.summary
+
+
 def test_rounding_is_not_a_violation_of_a_rate():
     for exponent in np.linspace(-3, 3, 301):
         for rungs in (3, 6):

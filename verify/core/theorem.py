@@ -74,9 +74,11 @@ class Mean:
 @dataclass(frozen=True)
 class Rate:
     """The order of growth: over the ladder of families, the slope of log E[measured] against log E[bound] is
-    ``exponent`` (relation ``==``), or at most / at least it."""
+    ``exponent`` (relation ``==``), or at most / at least it, up to ``within``: what terms of lower order may bend on a
+    ladder of finite sizes."""
 
     exponent: float = 1.0
+    within: float = 0.0
     label = "rate"
 
 

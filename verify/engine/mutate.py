@@ -200,7 +200,10 @@ def _mutants(claim: Claim, rounding: Collection[str]) -> Iterator[tuple[str, Cla
         yield "a tenth of delta", replace(claim, kind=Probability(claim.kind.delta / 10))
     if isinstance(claim.kind, Rate):
         for step in (-0.25, 0.25):
-            yield f"exponent {claim.kind.exponent + step:g}", replace(claim, kind=Rate(claim.kind.exponent + step))
+            yield (
+                f"exponent {claim.kind.exponent + step:g}",
+                replace(claim, kind=replace(claim.kind, exponent=claim.kind.exponent + step)),
+            )
 
 
 def _decide(claim: Claim, p: Parameters, margins: Mapping[str, Any], quantities: Mapping[str, Any]) -> tuple[Any, Any]:

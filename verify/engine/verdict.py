@@ -282,14 +282,15 @@ def _rate(claim: Claim, tallies: Mapping[str, Tally], alpha: float) -> _Finding:
     if not math.isfinite(half):
         return _Finding("undecided", "undecided: the sizes of the ladder do not differ", nothing)
     low, high = slope - half, slope + half
-    e = claim.kind.exponent
+    e, w = claim.kind.exponent, claim.kind.within
+    most, least = e + w, e - w
     word: Word = "no violation"
-    if (claim.relation != ">=" and low > e) or (claim.relation != "<=" and high < e):
+    if (claim.relation != ">=" and low > most) or (claim.relation != "<=" and high < least):
         room = _slope_room(rungs, x, y, slope)
-        sure = (claim.relation != ">=" and low - room > e) or (claim.relation != "<=" and high + room < e)
+        sure = (claim.relation != ">=" and low - room > most) or (claim.relation != "<=" and high + room < least)
         word = "violated" if sure else "undecided"
     sizes = f"{len(rungs)} sizes, mean bound {min(means)[0]:.4g} to {max(means)[0]:.4g}"
-    stated = f"{'' if claim.relation == '==' else claim.relation + ' '}{e:g} stated"
+    stated = f"{'' if claim.relation == '==' else claim.relation + ' '}{e:g}{f' ± {w:g}' if w else ''} stated"
     text = f"{word}: exponent {slope:.4g} in [{_down(low)}, {_up(high)}], {stated}; {sizes}"
     return _Finding(word, text, {"slope": slope, "low": low, "high": high})
 

@@ -219,12 +219,13 @@ def _statement(claim: Claim, latex: Mapping[str, str]) -> str:
             return rf"\mathbb{{P}}\left\{{ {inside} \right\}} \ge 1 - {text.latex_number(text.entry(delta))}"
         case Mean():
             return rf"\mathbb{{E}}\left[{measured}\right] {relation} \mathbb{{E}}\left[{bound}\right]"
-        case Rate(exponent=exponent):
+        case Rate(exponent=exponent, within=within):
+            room = rf" \pm {text.latex_number(text.entry(within))}" if within else ""
             slope = (
                 rf"\frac{{\mathrm{{d}}\log \mathbb{{E}}\left[{measured}\right]}}"
                 rf"{{\mathrm{{d}}\log \mathbb{{E}}\left[{bound}\right]}}"
             )
-            return rf"{slope} {relation} {text.latex_number(text.entry(exponent))}"
+            return rf"{slope} {relation} {text.latex_number(text.entry(exponent))}{room}"
         case Identity():
             return rf"{measured} = {bound}"
         case Existence():
