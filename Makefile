@@ -26,7 +26,7 @@ lint: .venv/.ok
 bench: .venv/.ok
 	$(BIN)/python -m benchmarks
 reports: .venv/.ok
-	$(BIN)/python -m verify theorem=all
+	$(BIN)/python -m verify theorem=all mutate=yes
 clean:
 	rm -rf .venv
 
