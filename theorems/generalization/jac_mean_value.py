@@ -404,7 +404,6 @@ THEOREM = Theorem(
     survivors={
         f"slide: the quotient of the squares: without {APART!r}": "where x' is x nothing moves",
         "the integral of the Jacobian: defect dropped from size + defect": "a number is equal to itself",
-        "the integral of the Jacobian: size and defect exchanged": "addition commutes",
     },
     invariances={"rescale": rescale, "turn back": turn_back},
     not_tested=("smooth activations", "networks with more than two hidden layers in this run"),

@@ -314,7 +314,6 @@ THEOREM = Theorem(
             against="reach",
         ),
     ),
-    survivors={"linear losses: weights attain it: L and total exchanged": "multiplication commutes"},
     invariances={"exchange the samples": stability.swap, "reflect": stability.reflect},
     not_tested=("more than 9 steps", "more than 10 examples"),
 )

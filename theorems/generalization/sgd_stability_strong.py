@@ -319,7 +319,6 @@ THEOREM = Theorem(
             against="rho",
         ),
     ),
-    survivors={"linear losses attain it: alpha and G exchanged": "multiplication commutes"},
     invariances={"exchange the samples": stability.swap, "reflect": stability.reflect},
     not_tested=("more than 16 steps", "more than 50 examples"),
 )

@@ -266,7 +266,7 @@ THEOREM = Theorem(
     sharper=(Sharper("a third of the parameters at least", "in these networks E = 3 V - 2", Formula("3 * V - 2")),),
     survivors={  # but for "E dropped": with nine units V = 10 exceeds 2 log_2(10 e)
         f"survey, up to logarithms: {change}": "in these networks V = (E + 2) / 3 = N for every k"
-        for change in ("* times *", "2 dropped*", "log* dropped*", "N dropped*", "exp(1) dropped*", "E and N exchanged")
+        for change in ("* times *", "2 dropped*", "log* dropped*", "exp(1) dropped*", "E and N exchanged")
     },
     invariances={"mirror": mirror},
     not_tested=("more than four hidden units", "several inputs or layers"),

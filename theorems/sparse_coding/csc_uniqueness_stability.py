@@ -521,7 +521,6 @@ THEOREM = Theorem(
         for change in (
             "(k + other - 1) * mu dropped from (k + other - 1) * mu * height",
             "pulled and height exchanged",
-            "height and delta_u exchanged",
         )
     },
     invariances={"rescale": rescale, "negate": negate, "turn": turn},

@@ -282,7 +282,6 @@ THEOREM = Theorem(
     ),
     survivors={
         f"two representations: without {WHOLE!r}": "the counts of other dictionaries are not known and stand at 0",
-        "few atoms are nearly orthogonal: u and delta exchanged": "u - mu is at least 1, and no eigenvalue is negative",
         f"few atoms are nearly orthogonal: without {PAIR!r}": "the Gram of one atom is 1, up to rounding",
     },
     invariances={"negate atoms": negate, "permute atoms": permute},

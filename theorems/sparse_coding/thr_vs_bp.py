@@ -350,11 +350,8 @@ THEOREM = Theorem(
     survivors={
         "two non-zeros: thresholding is wrong by the coherence: all of it times 0.9": "it says less where the bound is "
         "positive, and nothing where it is negative",
-        **{
-            f"slide: basis pursuit, 7.5: {change} times 0.9": "the sharp form is below 6.2 for noise of bounded "
-            "length, whatever k is admitted"
-            for change in ("all of it", "7.5")
-        },
+        "slide: basis pursuit, 7.5: all of it times 0.9": "the sharp form is below 6.2 for noise of bounded length, "
+        "whatever k is admitted",
     },
     symbols={
         "thr_error": ("e_T", "error of thresholding with its best threshold"),

@@ -347,21 +347,6 @@ THEOREM = Theorem(
         ),
     ),
     survivors={
-        **dict.fromkeys(
-            (
-                "Welch: m and n exchanged",
-                "atoms that meet: m and n exchanged",
-                "atoms that meet: m and delta exchanged",
-                "atoms that meet: w and delta exchanged",
-                "filters: s and delta exchanged",
-                "attained: m and n exchanged",
-                "attained: m and delta exchanged",
-                "attained: w and delta exchanged",
-            ),
-            "its bound is the root of a negative number on every instance: it says nothing",
-        ),
-        "atoms that meet: m and w exchanged": "weaker where it says anything: w is at most m, so the numerator is "
-        "smaller and the denominator larger",
         f"filters: without {FILTERS!r}": "a dictionary that is no convolution counts as one filter, and "
         "the bound of one filter is 0",
     },
