@@ -10,7 +10,7 @@ import pytest
 from judge import draw, judge, one
 
 from theorems.generalization import _stability as stability
-from theorems.generalization.sgd_stability_convex import STEP, THEOREM
+from theorems.generalization.sgd_stability_convex import ALONE, EVERY, STEP, THEOREM
 
 HOLDS = tuple(c.name for c in THEOREM.claims if c.expects == "holds")
 WEIGHTS, LOSSES = "weights move by 2 L sum(alpha) / n", "losses move by 2 L^2 sum(alpha) / n"
@@ -34,6 +34,70 @@ def test_linear_losses_and_an_example_turned_round():
     assert judged.quantities["gap"][0] == 0.375
     assert {judged.word(c) for c in HOLDS} == {"holds"}
     assert judged.word("half as far") == judged.word("n squared") == "violated"
+
+
+def test_a_sample_of_one_example_attains_all_bounds_at_every_length():
+    """n = 1: delta is 2 L sum(alpha), beside which the term of a kink is L sum(alpha) / sqrt(32)."""
+    judged = draw(THEOREM, ALONE, 64)
+    L, total, q = (judged.best(name) for name in ("L", "total", "q"))
+    assert judged.best("params") == pytest.approx(2 * L * total, rel=1e-12)
+    assert judged.best("losses") == pytest.approx(2 * L**2 * total, rel=1e-12)
+    assert judged.best("gap") == pytest.approx(4 * q * (1 - q) * L**2 * total, rel=1e-12)
+    assert judged.ratio(EVERY).max() == pytest.approx(1 / (1 + 128**-0.5), rel=1e-6)
+
+
+@pytest.mark.parametrize("copies", [0, 99, 9999])
+def test_some_of_the_sequences_are_nearly_all_where_n_is_large(copies, monkeypatch):
+    """What is left out meets the first example twice, but not always: a share of T/n at most, and nothing for n = 1."""
+    judged = draw(THEOREM, "Huber", 16)
+    x = {**judged.x, "x": judged.x["x"][:, [0, 1, 3]], "y": judged.x["y"][:, [0, 1, 3]]}
+    x["copies"] = np.full((16, 1), float(copies))
+    followed = stability.measure(x)
+    monkeypatch.setattr(stability, "FOLLOWED", 2)
+    some = stability.measure(x)
+    for i in range(2):
+        alone = stability.measure_reference({name: a[i : i + 1] for name, a in x.items()})
+        for name, value in alone.items():
+            assert some[name][i] == pytest.approx(value[0], rel=1e-12, nan_ok=True)
+    for name in ("params", "losses"):
+        assert (some[name] <= followed[name] * (1 + 1e-12)).all()
+        assert (some[name] >= followed[name] * (1 - 12 * bool(copies) / (copies + 1) - 1e-12)).all()
+    if copies:
+        assert np.isnan(some["gap"]).all()
+    else:
+        assert some["gap"] == pytest.approx(followed["gap"], rel=1e-12)
+
+
+def test_the_constant_of_the_gap_cannot_be_less_than_the_root_of_two():
+    """n = 1 and Huber losses of the distance from 2^20 orthogonal targets: the paths of two of them, in their plane."""
+    K, h, L, steps = 2.0**20, 1.0, 3.0, 200
+    alpha = 2 * h / L
+    rho = h + L * alpha * steps
+
+    def f(w, target):
+        r = np.linalg.norm(w - target)
+        return L * (r - h / 2 if r >= h else r * r / (2 * h))
+
+    one_, other, w = np.asarray([rho, 0.0]), np.asarray([0.0, rho]), np.zeros(2)
+    for _ in range(steps):
+        r = np.linalg.norm(w - one_)
+        w = w - alpha * L * min(1.0, r / h) * (w - one_) / r
+    gap = (1 - 1 / K) * (f(w, other) - f(w, one_))
+    s = L * alpha * steps
+    assert gap == pytest.approx((1 - 1 / K) * L * (math.hypot(rho, s) - rho + s), rel=1e-12)
+    assert 0.998 * math.sqrt(2) < gap / (L**2 * alpha * steps) < math.sqrt(2)
+
+
+def test_fresh_directions_drive_two_paths_apart_by_the_root_of_two():
+    """f = max_k (w_k)_+ and two starts a little apart along sum_(k <= T) e_k - sum_(k > T) e_k."""
+    T, alpha, little = 50, 0.5, 1e-6
+    start = little * np.repeat([1.0, -1.0], T)
+    w, v = start.copy(), -start
+    for _ in range(T):
+        for point in (w, v):
+            k = int(np.argmax(point))
+            point[k] -= alpha * (point[k] > 0)
+    assert np.linalg.norm(w - v) == pytest.approx(math.sqrt(2 * T) * alpha, rel=1e-4)
 
 
 def test_a_step_of_four_over_beta_in_the_plane():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -109,7 +110,8 @@ def test_one_hit_among_many_steps(monkeypatch):
     x = on_hill(4 / np.arange(1, 7), 999)
     followed = stability.measure(x)
     monkeypatch.setattr(stability, "FOLLOWED", 2)
-    for ways in (stability.measure, stability.measure_reference):
+    for many, ways in product((2, 6), (stability.measure, stability.measure_reference)):
+        monkeypatch.setattr(stability, "MANY", many)
         once = ways(x)
         for name in ("params", "losses"):
             assert 0 <= 1 - once[name][0] / followed[name][0] <= 0.01
@@ -119,7 +121,7 @@ def test_one_hit_among_many_steps(monkeypatch):
 
 
 def test_many_steps_decide_nothing_beside_the_top():
-    x = on_hill([0.1] * 17, 9)
+    x = on_hill([0.001] * (stability.MANY + 1), 9)
     assert judge(THEOREM, x).word(EPSILON) == "holds"
     assert judge(THEOREM, x | one(start=[0.1])).word(EPSILON) == "undecided"
 

@@ -11,11 +11,12 @@ A loss is $`f(w;z)=\varphi(\langle w,x\rangle-y)`$ with $`z=(x,y)`$ and one of f
 $`\varphi`$ is Lipschitz with the constant 1, 1, 1/4, 1/2, 1, its derivative with 1/h, 1/4, $`1/6\sqrt3`$, 1/2, 1/h. A
 sample has $`n=1+\sum_kc_k`$ examples: one that is replaced, and $`c_k`$ copies of each of some others. So one of K
 moves is made at every step, and all $`K^T`$ paths are followed (:mod:`verify.kit.sgd_paths`); of more than 16 steps,
-which are made at the top of a hill, those that meet the replaced example once (:func:`_once`).
+those that meet the replaced example once or in every step (:func:`_some`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from verify.core.arrays import dot, eps, namespace, norm2
@@ -25,7 +26,7 @@ HUBER, LOGISTIC, SIGMOID, COSINE, HILL = 0.0, 1.0, 2.0, 3.0, 4.0
 SLOPES = {HUBER: 1.0, LOGISTIC: 1.0, SIGMOID: 1 / 4, COSINE: 1 / 2, HILL: 1.0}
 BENDS = {LOGISTIC: 1 / 4, SIGMOID: 1 / (6 * 3**0.5), COSINE: 1 / 2}
 FAR = 64.0  # targets so far away make the Huber loss linear
-FOLLOWED = 16  # of so many steps all sequences are followed
+FOLLOWED, MANY = 16, 128  # of so many steps all sequences are followed, or some
 
 
 def _by_kind(kind: Any, values: dict[float, Any]) -> Any:
@@ -133,23 +134,37 @@ def rounding(x: Any, growth: Any = 1.0) -> Any:
     return 8 * T * (d + K + 8) * eps(x["x"]) * reach * growth
 
 
-def _descend(x: Any, rows: tuple[int, ...]) -> Any:
-    """The ends of all paths whose moves are the examples ``rows``: (B, K**T, d)."""
-    xp = namespace(x["x"])
+def _moves(x: Any, rows: tuple[int, ...], w: Any, t: int) -> Any:
+    """Where step t leads from w (B, P, d) with each of the examples ``rows``: (B, P, K, d)."""
+    xp = namespace(w)
     X = xp.stack([x["x"][:, k, :] for k in rows], axis=1)
     Y = xp.stack([x["y"][:, k] for k in rows], axis=1)
     mu, radius = x["mu"][:, None, None, None], x["radius"][:, None, None]
+    a = x["alpha"][:, t][:, None, None, None]
+    u = xp.matmul(w, xp.matrix_transpose(X)) - Y[:, None, :]
+    new = (1 - a * mu) * w[:, :, None, :] - a * slope(x, u)[..., None] * X[:, None, :, :]
+    size = norm2(new)
+    outside = size > radius
+    inward = xp.where(outside, radius / xp.where(outside, size, xp.ones_like(size)), xp.ones_like(size))
+    return new * inward[..., None]
 
-    def step(w: Any, t: int) -> Any:
-        a = x["alpha"][:, t][:, None, None, None]
-        u = xp.matmul(w, xp.matrix_transpose(X)) - Y[:, None, :]
-        new = (1 - a * mu) * w[:, :, None, :] - a * slope(x, u)[..., None] * X[:, None, :, :]
-        size = norm2(new)
-        outside = size > radius
-        inward = xp.where(outside, radius / xp.where(outside, size, xp.ones_like(size)), xp.ones_like(size))
-        return new * inward[..., None]
 
-    return endpoints(step, x["start"], x["alpha"].shape[-1])
+def _descend(x: Any, rows: tuple[int, ...]) -> Any:
+    """The ends of all paths whose moves are the examples ``rows``: (B, K**T, d)."""
+    return endpoints(lambda w, t: _moves(x, rows, w, t), x["start"], x["alpha"].shape[-1])
+
+
+def _descend_some(x: Any, row: int, other: int) -> Any:
+    """The ends of the paths that meet the example ``row`` in step 1, ..., T alone, and of that which meets it in every
+    step; in all other steps they meet ``other``: (B, T + 1, d)."""
+    xp = namespace(x["x"])
+    T = x["alpha"].shape[-1]
+    path = xp.arange(T + 1, device=x["x"].device)[None, :, None]
+    w = xp.repeat(x["start"][:, None, :], T + 1, axis=1)
+    for t in range(T):
+        new = _moves(x, (row, other), w, t)
+        w = xp.where((path == t) | (path == T), new[:, :, 0, :], new[:, :, 1, :])
+    return w
 
 
 def _losses(x: Any, w: Any, z: Any, y: Any) -> Any:
@@ -164,13 +179,13 @@ def measure(x: Any) -> dict[str, Any]:
 
     params: :math:`E\|w_T-w'_T\|`; losses: the largest :math:`E|f(w_T;z)-f(w'_T;z)|` over the rows of x, which hold the
     sample, the replacement and test points; gap: :math:`|E[R(w_T)-R_S(w_T)]|` for samples of n examples drawn from
-    the first (probability q) and the last. Of more than 16 steps: see :func:`_once`.
+    the first (probability q) and the last. Of more than 16 steps: see :func:`_some`.
     """
     xp = namespace(x["x"])
     K = x["copies"].shape[-1] + 1
     n = 1 + xp.sum(x["copies"], axis=-1)
     if x["alpha"].shape[-1] > FOLLOWED:
-        return _once(x, n)
+        return _some(x, n)
     chances = xp.concat([xp.ones_like(n)[:, None], x["copies"]], axis=-1) / n[:, None]
     others = tuple(range(1, K))
     w, v = _descend(x, (0, *others)), _descend(x, (K, *others))
@@ -196,22 +211,39 @@ def on_hill(x: Any) -> Any:
     return apart & top & (reach <= x["h"]) & (x["kind"] == HILL) & (x["mu"] == 0)
 
 
-def _once(x: Any, n: Any) -> dict[str, Any]:
-    """The same for many steps :func:`on_hill`, NaN elsewhere, counting only the sequences that meet the first example
-    once, which can only make it smaller. Met in step t, it has the weights |w| = alpha_t |x|, and each later step
-    multiplies them by 1 + alpha beta, up to the radius. The gap is measured of a law of one example: 0, else NaN."""
-    xp = namespace(n)
+def _hill_ends(x: Any) -> Any:
+    """Where the paths :func:`on_hill` end that meet the first example in step 1, ..., T alone: (B, T, 1); else NaN.
+    Met in step t, it has the weights |w| = alpha_t |x|, and each later step multiplies them by 1 + alpha beta, up to
+    the radius."""
+    xp = namespace(x["x"])
     alpha, size = x["alpha"], xp.abs(x["x"][:, :1, 0])
     growth = xp.log1p(alpha * smoothness(x)[:, None])
     later = xp.flip(xp.cumulative_sum(xp.flip(growth, axis=-1), axis=-1), axis=-1) - growth
     w = xp.minimum(alpha * size * xp.exp(later), x["radius"][:, None])
-    w = xp.where(on_hill(x)[:, None], w, xp.full_like(w, xp.nan))[..., None]
-    apart = xp.abs(_losses(x, w, x["x"], x["y"]) - _losses(x, -w, x["x"], x["y"]))
-    chance = xp.exp((alpha.shape[-1] - 1) * xp.log1p(-1 / n)) / n
+    return xp.where(on_hill(x)[:, None], w, xp.full_like(w, xp.nan))[..., None]
+
+
+def _some(x: Any, n: Any) -> dict[str, Any]:
+    """The same for many steps, counting only the sequences that meet the first example once or in every step, which can
+    only make it smaller: :func:`on_hill` in closed form, elsewhere followed for one other example and up to MANY steps,
+    NaN otherwise. The gap is that of n = 1, or of a law of one example, which is 0; NaN otherwise."""
+    xp = namespace(n)
+    T, q, K = x["alpha"].shape[-1], x["q"], x["copies"].shape[-1] + 1
+    if K == 2 and T <= MANY:
+        w, v = _descend_some(x, 0, 1), _descend_some(x, K, 1)
+    else:
+        w = _hill_ends(x)
+        v = -w
+    f, g = _losses(x, w, x["x"], x["y"]), _losses(x, v, x["x"], x["y"])
+    several = xp.maximum(n, xp.full_like(n, 2.0))
+    once = xp.where(n > 1, xp.exp((T - 1) * xp.log1p(-1 / several)) / n, xp.zeros_like(n))
+    chances = xp.concat([xp.repeat(once[:, None], T, axis=-1), (1 / n[:, None]) ** T], axis=-1)[:, : w.shape[1]]
+    alone = q * (1 - q) * xp.abs(f[:, -1, K] - f[:, -1, 0] + g[:, -1, 0] - g[:, -1, K])
+    unknown = xp.where(q * (1 - q) == 0, xp.zeros_like(n), xp.full_like(n, xp.nan))
     return {
-        "params": chance * xp.sum(2 * w[..., 0], axis=-1),
-        "losses": chance * xp.max(xp.sum(apart, axis=1), axis=-1),
-        "gap": xp.where(x["q"] * (1 - x["q"]) == 0, xp.zeros_like(n), xp.full_like(n, xp.nan)),
+        "params": xp.sum(chances * norm2(w - v), axis=-1),
+        "losses": xp.max(xp.sum(chances[..., None] * xp.abs(f - g), axis=1), axis=-1),
+        "gap": xp.where((n == 1) & (w.shape[1] > T), alone, unknown),
     }
 
 
@@ -281,7 +313,10 @@ def measure_reference(x: Any) -> dict[str, Any]:
             if c:
                 follow(chance * c / n, step(w, k, t), step(v, k, t), t + 1)
 
-    if len(rates) > FOLLOWED:
+    start = x["start"][0].astype(float)
+    chance, gap = (1 - 1 / n) ** (len(rates) - 1) / n, math.nan if 0 < q < 1 else 0.0
+    followed = len(rates) <= FOLLOWED
+    if not followed and (len(copies) > 1 or len(rates) > MANY):  # on a hill
         first, second = abs(float(X[0, 0])), float(X[1, 0])
         grown, params, found = 1.0, 0.0, [0.0] * len(X)
         for rate in reversed(rates):
@@ -291,28 +326,36 @@ def measure_reference(x: Any) -> dict[str, Any]:
                 total + abs(phi(first * end - y) - phi(-first * end - y)) for total, y in zip(found, Y, strict=True)
             ]
             grown *= 1 + rate * second**2 / h
-        chance = (1 - 1 / n) ** (len(rates) - 1) / n
-        once = {"params": chance * params, "losses": chance * max(found), "gap": math.nan if 0 < q < 1 else 0.0}
+        once = {"params": chance * params, "losses": chance * max(found), "gap": gap}
         return {name: np.asarray([value]) for name, value in once.items()}
-    start = x["start"][0].astype(float)
-    follow(1.0, start, start, 0)
+    if followed:
+        follow(1.0, start, start, 0)
+    else:
+        for path in range(len(rates) + 1):
+            w = v = start
+            for t in range(len(rates)):
+                met = path in (t, len(rates))
+                w, v = step(w, 0 if met else 1, t), step(v, K if met else 1, t)
+            ends.append((n ** -len(rates) if path == len(rates) else chance, w, v))
     pool = [sum(p * abs(f(w, k) - f(v, k)) for p, w, v in ends) for k in range(len(X))]
 
-    leaves: list[tuple[int, float]] = []  # how often the first was met, and the difference of the two losses
-
-    def alone(w: Any, met: int, t: int) -> None:
+    def alone(w: Any, met: int, t: int) -> Iterator[tuple[int, float]]:
+        """How often the first was met, and the difference of the two losses at the end, of all paths of the two."""
         if t == len(rates):
-            leaves.append((met, f(w, 0) - f(w, K)))
+            yield met, f(w, 0) - f(w, K)
             return
-        alone(step(w, 0, t), met + 1, t + 1)
-        alone(step(w, K, t), met, t + 1)
+        yield from alone(step(w, 0, t), met + 1, t + 1)
+        yield from alone(step(w, K, t), met, t + 1)
 
-    alone(start, 0, 0)
-    gap, T = 0.0, len(rates)
-    for j in range(int(n) + 1):
-        share = j / n
-        mean = sum(share**met * (1 - share) ** (T - met) * value for met, value in leaves)
-        gap += math.comb(int(n), j) * q**j * (1 - q) ** (int(n) - j) * (q - share) * mean
+    if followed:
+        gap, T, leaves = 0.0, len(rates), list(alone(start, 0, 0))
+        for j in range(int(n) + 1):
+            share = j / n
+            mean = sum(share**met * (1 - share) ** (T - met) * value for met, value in leaves)
+            gap += math.comb(int(n), j) * q**j * (1 - q) ** (int(n) - j) * (q - share) * mean
+    elif n == 1:
+        w, v = ends[-1][1:]
+        gap = q * (1 - q) * (f(w, K) - f(w, 0) + f(v, 0) - f(v, K))
     return {
         "params": np.asarray([sum(p * math.sqrt(float((w - v) @ (w - v))) for p, w, v in ends)]),
         "losses": np.asarray([max(pool)]),
@@ -391,6 +434,22 @@ def in_other_units(draw: Any, x: dict[str, Any]) -> dict[str, Any]:
         "radius": x["radius"] * weights,
         "start": x["start"] * weights[:, None],
     }
+
+
+def pushed(draw: Any, alpha: float, copies: Any, **arrays: Any) -> dict[str, Any]:
+    """MANY steps on the line: an example that pushes, its opposite for a replacement, copies (B, 1) of an other that
+    does nothing, and a test point like the first."""
+    one, nothing = draw.full(1.0, 1, 1), draw.full(0.0, 1, 1)
+    return instance(
+        draw,
+        x=draw.xp.concat([one, nothing, one, one], axis=1),
+        y=FAR * draw.backend.asarray([[1.0, 1.0, -1.0, 1.0]]) + draw.full(0.0, 4),
+        kind=draw.full(HUBER),
+        h=draw.full(8.0),
+        copies=copies,
+        alpha=draw.full(alpha, MANY),
+        **arrays,
+    )
 
 
 Pair = tuple[float, float]

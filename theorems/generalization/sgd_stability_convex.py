@@ -29,6 +29,20 @@ $`\square`$
 $`2\alpha_tz_1`$ to $`w-w'`$ and nothing else changes it: the first two are equalities. For a law that puts $`q`$ on
 $`z_1`$ and $`1-q`$ on $`-z_1`$, $`\mathbb E[R-R_S]=4q(1-q)L^2\sum\alpha_t/n`$: half the bound at $`q=\frac12`$.
 
+**The gap alone** is at most $`\sqrt2L^2\sum\alpha_t/n`$. Fix the indices and all examples but $`z_i`$. Then
+$`w_T=\Phi(z_i)`$, and with $`S^i`$ it is $`\Phi(z'_i)`$, independent and of the same law. Let $`c`$ be the end of the
+path that makes no step when the index is $`i`$. Every other step moves no two points apart, so
+$`\lVert\Phi(z)-c\rVert\le L\sum_{i_t=i}\alpha_t`$ for all $`z`$, and
+$`\mathbb E\lVert\Phi(z_i)-\Phi(z'_i)\rVert\le(2\,\mathbb E\lVert\Phi(z_i)-c\rVert^2)^{1/2}
+\le\sqrt2L\sum_{i_t=i}\alpha_t`$. Take the mean over the indices, and over $`i`$.
+
+No smaller constant holds for all laws. Let $`n=1`$, $`z`$ uniform on $`K`$ orthogonal directions, $`f(w;z)`$ the Huber
+loss, of slope $`L`$ and scale $`h=L/\beta`$, of the distance of $`w`$ from $`\rho e_z`$, $`\rho=h+s`$ and
+$`s=L\sum\alpha_t`$. Then $`w_T=se_z`$, and
+$`\mathbb E[R-R_S]=(1-\frac1K)L\bigl((\rho^2+s^2)^{1/2}-\rho+s\bigr)`$ tends to $`\sqrt2Ls`$ for large $`K`$ and
+$`s/h`$. Such losses are not drawn here. A law of two examples gives half of $`\varepsilon`$ at most, as
+$`\mathbb E\lVert\Phi(z_i)-\Phi(z'_i)\rVert\le\frac12\cdot2L\sum_{i_t=i}\alpha_t`$.
+
 **The step matters.** For every $`\beta`$ and $`\alpha>2/\beta`$ there is an instance in the plane, with two examples
 and two steps, that violates the first inequality. The first example pushes along $`(\cos\theta,\sin\theta)`$, its
 replacement the other way, and the other has the loss $`\beta w_2^2/2`$ near 0. If the push comes first, the second
@@ -43,7 +57,12 @@ the push $`(0.96,0.28)`$: the four sequences end 4, 2.4, 2 and 0 apart, on avera
 ```
 
 *Proof.* A step on the same example: $`\delta_t^2\le\delta_{t-1}^2+4\alpha_t^2L^2`$, as subgradients are monotone. By
-induction $`\delta_t\le2L(\sum_{s\le t}\alpha_s^2)^{1/2}+2L\sum_{s\le t}\alpha_s1[i_s=1]`$. $`\square`$ In one
+induction $`\delta_t\le2L(\sum_{s\le t}\alpha_s^2)^{1/2}+2L\sum_{s\le t}\alpha_s1[i_s=1]`$. $`\square`$ For one
+example, $`n=1`$, and linear losses the second term is attained, and the first is small beside it when $`T`$ is large.
+Where $`n\ll T\ll n^2`$ the first is the larger, and its 2 cannot be less than $`\sqrt2`$: let all examples but $`z_1`$
+have the loss $`L\max_{k\le2T}(\langle w,e_k\rangle)_+`$, and let $`z_1`$ have a linear loss that pushes a little along
+$`\sum_{k\le T}e_k-\sum_{k>T}e_k`$, $`z'_1`$ against it. Once $`z_1`$ was met, $`w`$ takes its steps along
+$`e_k`$, $`k\le T`$, each once, $`w'`$ along the others, and $`\delta_t^2`$ grows by about $`2\alpha^2L^2`$. In one
 dimension $`\delta_t\le\max(\delta_{t-1},2\alpha_tL-\delta_{t-1})`$: with equal steps the theorem's bound on
 $`\mathbb E\,\delta_T`$ then holds for every convex $`L`$-Lipschitz loss, and two dimensions are needed to break it.
 
@@ -70,12 +89,26 @@ from pydantic import Field
 
 from theorems.bibliography import GIRYES2019, HARDT2016, OURS, VIDAL2017
 from theorems.generalization import _stability as stability
-from verify import Claim, Enclosure, Every, Figure, Formula, Identity, Parameters, Source, Theorem, control, misreading
+from verify import (
+    Claim,
+    Enclosure,
+    Every,
+    Figure,
+    Formula,
+    Identity,
+    Parameters,
+    Sharper,
+    Source,
+    Theorem,
+    control,
+    misreading,
+)
 from verify.core.arrays import namespace
 
 PARAMS, LOSSES = Formula("2 * L * total / n + tau"), Formula("2 * L**2 * total / n + tau_loss")
 STEP, LINEAR = "alpha <= 2/beta", "linear, z' = -z of norm L"
 LOGISTIC, HUBER, TURNED, STEEP, KINK = "logistic", "Huber", "linear", "steps too long", "absolute value"
+ALONE, EVERY = "one example", "every convex Lipschitz loss, every step"
 THEOREM_38 = Source(HARDT2016, "Theorem 3.8 (stability) and Theorem 2.2 (generalisation)", "from memory; proved here")
 REGULARISER = Source(GIRYES2019, "slide on SGD: 'SGD serves as a regulariser in the training of neural networks'")
 
@@ -104,6 +137,10 @@ def sample(draw: Any, p: Params, family: str) -> dict[str, Any]:
             alpha=stability.first_steps(draw, draw.full(1.0), p.steps, 2),
         )
         return stability.in_other_units(draw, x)
+    if family == ALONE:
+        return stability.in_other_units(
+            draw, stability.pushed(draw, 0.25, draw.full(0.0, 1), q=draw.choose((0.25, 0.5)))
+        )
     copies = draw.whole(1, 4, 2)
     if family == TURNED:
         rest = draw.choose((-0.5, 0.0, 0.5), 2, p.d) / max(1.0, 0.5 * p.d**0.5)
@@ -189,6 +226,7 @@ THEOREM = Theorem(
         LOGISTIC: "logistic loss in the unit ball, a label flipped or an example exchanged, all steps allowed",
         HUBER: "Huber regression from flat to steep, all steps allowed",
         TURNED: "linear losses and an example turned round: the extremal case",
+        ALONE: "linear losses, a sample of the one example that is turned round, 128 steps",
         STEEP: "steps of 4/beta tear apart in w_2 what differs a little",
         KINK: "the same where the loss has a kink, which is smooth for no beta",
     },
@@ -223,7 +261,7 @@ THEOREM = Theorem(
             "==",
         ),
         Claim(
-            "every convex Lipschitz loss, every step",
+            EVERY,
             Every(),
             "params",
             Formula("2 * L * sqrt(squares) + 2 * L * total / n + tau"),
@@ -314,6 +352,19 @@ THEOREM = Theorem(
             against="reach",
         ),
     ),
+    sharper=(
+        Sharper(
+            "the generalisation gap is no larger",
+            "two independent draws of z_i lead half as far apart in the square as opposite ones: see The gap alone",
+            Formula("sqrt(2) * L**2 * total / n + tau_loss"),
+        ),
+    ),
+    unsettled={
+        f"{EVERY}: 2 times 0.9": "2 L sqrt(sum alpha^2) is enough, and sqrt(2) in place of 2 is needed (see Without "
+        "smoothness); the proof takes two gradients at each step for opposite and at right angles to w - w', which "
+        "steps on the same convex loss cannot be for long. Largest ratio of the default run with 1.8: 0.93, where the "
+        "other term is all but everything"
+    },
     invariances={"exchange the samples": stability.swap, "reflect": stability.reflect},
-    not_tested=("more than 9 steps", "more than 10 examples"),
+    not_tested=("more than 9 steps with more than one example", "more than 10 examples"),
 )
