@@ -137,9 +137,10 @@ class Enclosure:
 
 def _pairs(one: Enclosure, ends: tuple[Array, ...]) -> list[tuple[Array, Array]]:
     """Ends between whose products, or quotients where the other ends come in reverse, all others lie."""
-    xp = namespace(one.value)
-    if len(one._ends) == len(ends) == 2 and not any(bool(xp.any(a < 0)) for a in (one.lower, *ends)):
-        return list(zip(one._ends, ends, strict=True))
+    if len(one._ends) == len(ends) == 2:
+        xp = namespace(one.value)
+        if not any(bool(xp.any(a < 0)) for a in (one.lower, *ends)):
+            return list(zip(one._ends, ends, strict=True))
     return [(a, b) for a in one._ends for b in ends]
 
 
@@ -155,9 +156,9 @@ def enclose(x: Any, like: Array) -> Enclosure:
         short = (math.frexp(size)[0] * 2 / eps(like)).is_integer()
         held = float(x) == x and (size == 0 or (short and size >= smallest_normal(like)))
         return Enclosure.exact(number) if held else _rounded(number, xp.full_like(number, math.copysign(1, x)))
-    cast = xp.astype(x, like.dtype, copy=False)
     if x.dtype == like.dtype:
-        return Enclosure.exact(cast)
+        return Enclosure.exact(x)
+    cast = xp.astype(x, like.dtype)
     whole = xp.isdtype(x.dtype, "integral")
     held = xp.abs(x) <= int(2 / eps(like)) if whole else xp.astype(cast, x.dtype) == x
     wide = _rounded(cast, xp.astype(xp.sign(x), like.dtype))

@@ -357,7 +357,10 @@ def as_ball(x: Any) -> Any:
 
 def align(values: Mapping[str, Any]) -> dict[str, Any]:
     """Quantities with trailing axes of length 1 added, so that (B,) and (B, T) broadcast batch against batch."""
-    rank = max((v.ndim for v in values.values() if isinstance(v, Enclosure) or is_array(v)), default=0)
+    ranks = {v.ndim for v in values.values() if isinstance(v, Enclosure) or is_array(v)}
+    if len(ranks) < 2:
+        return dict(values)
+    rank = max(ranks)
 
     def pad(v: Any) -> Any:
         if isinstance(v, Enclosure):

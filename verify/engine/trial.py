@@ -94,28 +94,45 @@ def outcomes(
         holds, violated = _whole_numbers(claim, values, bound)
     holds, violated = holds & finite, violated & finite
 
-    flat = (size, -1)
-    known = xp.where(xp.isnan(ratio), xp.full_like(ratio, -xp.inf), ratio)
-    step = xp.argmax(xp.reshape(known, flat), axis=-1)
+    if measured.value.size == size:  # no steps, or one
+        step = xp.zeros((size,), dtype=xp.int64, device=ratio.device)
 
-    def at_step(a: Array) -> Any:
-        rows = xp.reshape(a, flat)
-        return to_numpy(rows[:, 0] if rows.shape[1] == 1 else xp.take_along_axis(rows, step[:, None], axis=-1)[:, 0])
+        def rows(a: Array) -> Array:
+            return xp.reshape(a, (size,))
+
+        at_step = every = some = rows
+    else:
+
+        def rows(a: Array) -> Array:
+            return xp.reshape(a, (size, -1))
+
+        numbers = xp.where(xp.isnan(ratio), xp.full_like(ratio, -xp.inf), ratio)
+        step = xp.argmax(rows(numbers), axis=-1)
+
+        def at_step(a: Array) -> Array:
+            return xp.take_along_axis(rows(a), step[:, None], axis=-1)[:, 0]
+
+        def every(a: Array) -> Array:
+            return xp.all(rows(a), axis=-1)
+
+        def some(a: Array) -> Array:
+            return xp.any(rows(a), axis=-1)
 
     missed = np.full(size, -1)
     for number, name in reversed(list(enumerate(claim.given))):
         margin = np.broadcast_to(to_numpy(margins[name]), (size,))
         missed = np.where(margin >= 0, missed, number)  # a NaN margin is not met
+    ends = (measured.lower, measured.upper, bound.lower, bound.upper)
     return Outcomes(
         missed,
-        to_numpy(xp.all(xp.reshape(holds, flat), axis=-1)),
-        to_numpy(xp.any(xp.reshape(violated, flat), axis=-1)),
-        to_numpy(xp.all(xp.reshape(finite, flat), axis=-1)),
-        at_step(ratio),
-        at_step(measured.value),
-        at_step(bound.value),
+        to_numpy(every(holds)),
+        to_numpy(some(violated)),
+        to_numpy(every(finite)),
+        to_numpy(at_step(ratio)),
+        to_numpy(at_step(measured.value)),
+        to_numpy(at_step(bound.value)),
         to_numpy(step) + 1,
-        np.stack([at_step(end) for end in (measured.lower, measured.upper, bound.lower, bound.upper)]),
+        np.stack([to_numpy(at_step(end)) for end in ends]),
     )
 
 
@@ -164,8 +181,10 @@ def sides(
         known[key] = claim.bound.enclosure(values, like)
     sides = align({"measured": enclose(measured, like), "bound": known[key]})
     m, b = sides["measured"], sides["bound"]
-    full = xp.broadcast_arrays(m.value, m.lower, m.upper, b.value, b.lower, b.upper)
-    return Enclosure(*full[:3]), Enclosure(*full[3:])
+    ends = (m.value, m.lower, m.upper, b.value, b.lower, b.upper)
+    if len({end.shape for end in ends}) > 1:
+        ends = tuple(xp.broadcast_arrays(*ends))
+    return Enclosure(*ends[:3]), Enclosure(*ends[3:])
 
 
 def _ratio(xp: Any, small: Array, large: Array) -> Array:
