@@ -7,7 +7,7 @@ thread.
   which decides most. *All cores*: by which factor a worker process for each core is faster on the same batches.
 - *engine/kernels*: the time of the batches over that of the theorem's own functions (sample, hypotheses, solve); in
   brackets the same of a whole batch of the first family in the middle of a long run, where no instance is drawn or
-  written down. *recording*: the share of the ledger in all.
+  written down. *recording*: the share of the ledger in all, and in brackets likewise.
 - *limit*: the least time at which the machine could do the products and the other operations of one batch of the first
   family, over the time they take (:mod:`benchmarks.limits`), and the share of the products in it.
 - *memory*: the most that the arrays of a batch take, over the families.
@@ -55,8 +55,8 @@ COLUMNS = {
 }
 
 
-def row(name: str, pool: executors.Serial) -> dict[str, str]:
-    """The measures of one theorem, as text by column; ``pool`` has a worker for each core."""
+def row(name: str, pool: executors.Serial) -> tuple[dict[str, str], dict[str, float]]:
+    """The measures of one theorem, as text by column, and its seconds in all; ``pool`` has a worker for each core."""
     theorem = catalogue.load(name)
     p = theorem.parameters()
     for family in theorem.families:
@@ -79,18 +79,20 @@ def row(name: str, pool: executors.Serial) -> dict[str, str]:
     x = theorem.sample(trial.draw_for(theorem, p, family, 0, theorem.batch, 0, HOST), p, family)
     least = limits.count(theorem, p, x)
     share, products = sum(least.values()) / _solving(theorem, p, x), least["products"] / max(sum(least.values()), 1e-12)
-    return {
+    over, kept = _steady(theorem, p, family)
+    cells = {
         "theorem": f"`{name}`",
         "rate": f"{drawn / alone:,.0f}",
         "decided": f"{max(evidence.total(c.name).decided for c in theorem.claims) / alone:,.0f}",
         "factor": f"{alone / _together(theorem, p, plan, pool):.2f}",
-        "engine": f"{seconds['engine'] / seconds['kernels']:.2f} ({_steady(theorem, p, family):.2f})",
-        "recording": f"{100 * seconds['recording'] / alone:.1f} %",
+        "engine": f"{seconds['engine'] / seconds['kernels']:.2f} ({over:.2f})",
+        "recording": f"{100 * seconds['recording'] / alone:.1f} % ({100 * kept:.1f} %)",
         "limit": f"{100 * share:.0f} % ({100 * products:.0f} %)",
         "memory": f"{max(_peak(theorem, p, f) for f in theorem.families) / 2**20:,.0f} MiB",
         "slope": _slope(theorem, p, family),
         "first": f"{_first(name):.1f} s",
     }
+    return cells, seconds
 
 
 def _kernels(theorem: Theorem, p: Parameters, family: str, start: int, stop: int) -> float:
@@ -128,16 +130,20 @@ def _together(theorem: Theorem, p: Parameters, plan: list[Any], pool: executors.
     return time.perf_counter() - began
 
 
-def _steady(theorem: Theorem, p: Parameters, family: str) -> float:
-    """Engine over kernels in the middle of a long run, the best of three each."""
+def _steady(theorem: Theorem, p: Parameters, family: str) -> tuple[float, float]:
+    """Engine over kernels, and the share of recording, in the middle of a long run, the best of three each."""
     at = CLOUD, CLOUD + theorem.batch
-    kernels, engine = [], []
-    for _ in range(3):
-        kernels.append(_kernels(theorem, p, family, *at))
-        began = time.perf_counter()
-        trial.run_batch(theorem, p, family, *at, 0, HOST)
-        engine.append(time.perf_counter() - began)
-    return min(engine) / min(kernels)
+    kernels, engine, recording = [], [], []
+    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
+        for number in range(3):
+            kernels.append(_kernels(theorem, p, family, *at))
+            began = time.perf_counter()
+            found = trial.run_batch(theorem, p, family, *at, 0, HOST)
+            decided = time.perf_counter()
+            ledger.record(str(number), family, *at, found.to_json())
+            recording.append(time.perf_counter() - decided)
+            engine.append(decided - began)
+    return min(engine) / min(kernels), min(recording) / (min(engine) + min(recording))
 
 
 def _peak(theorem: Theorem, p: Parameters, family: str) -> int:
@@ -181,19 +187,27 @@ def _first(name: str) -> float:
 
 
 def table() -> str:
-    """The measures of every theorem as a Markdown table."""
+    """The measures of every theorem as a Markdown table, and of the catalogue as a whole."""
     lines = ["| " + " | ".join(COLUMNS.values()) + " |", "| --- |" + " --: |" * (len(COLUMNS) - 1)]
-    pool = executors.Processes()
+    pool, total = executors.Processes(), {"kernels": 0.0, "engine": 0.0, "recording": 0.0}
     try:
         with work.one_thread():
-            lines += ["| " + " | ".join(row(name, pool).values()) + " |" for name in catalogue.names()]
+            for name in catalogue.names():
+                cells, seconds = row(name, pool)
+                lines.append("| " + " | ".join(cells[column] for column in COLUMNS) + " |")
+                total = {what: total[what] + seconds[what] for what in total}
     finally:
         pool.stop()
     product, inside, outside = limits.product_rate(), limits.byte_rate(1), limits.byte_rate(2**26)
     measured = (
         f"{product / 1e9:.0f} GFLOP/s of products, {inside / 1e9:.0f} GB/s in the cache, {outside / 1e9:.0f} beyond"
     )
-    return "\n".join([*lines, "", f"{pool.workers} cores; the limits of one: {measured}."])
+    times = total["engine"] / total["kernels"]
+    share = 100 * total["recording"] / (total["engine"] + total["recording"])
+    whole = f"All default runs together: kernels {total['kernels']:.0f} s, engine {times:.3f} times that"
+    return "\n".join(
+        [*lines, "", f"{whole}, recording {share:.2f} % of all. {pool.workers} cores; the limits of one: {measured}."]
+    )
 
 
 if __name__ == "__main__":
