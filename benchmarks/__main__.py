@@ -77,8 +77,8 @@ SECTIONS = (
         "`engine/kernels`: time over that of the theorem's own functions; in brackets in the middle of a long run. "
         "`recording`: share of the ledger, likewise. `limit`: what the machine would need at least for the counted "
         "operations of a batch, over the time they take, and in brackets the products' share in it. `memory`: arrays "
-        "of the largest batch. `slope`: of the time against a size, in logarithms. `first verdict`: a whole process with 64 "
-        "instances, page and figures included.",
+        "of the largest batch. `slope`: of the time against a size, in logarithms. `first verdict`: a whole process "
+        "with 64 instances, page and figures included.",
         throughput.table,
     ),
 )

@@ -415,7 +415,7 @@ THEOREM = Theorem(
         "outputs_kept": ("f'(x)", "outputs with weights alone shrunk"),
         "through_J": ("J(x)x", "the Jacobian times the point"),
         "m": ("m", r"$`\min_{j\ne y}f_y(x)-f_j(x)`$"),
-        "product": (r"\Pi", r"$`\prod_l\lVert W^l\rVert`$ with its rounding"),
+        "product": (r"\Pi", r"$`\prod_l\lVert W^l\rVert`$, from above"),
         "bound_s": (r"m_s/\Pi_s", "the same quotient with weights and biases shrunk"),
         "s": ("s", "factor of the weights"),
         "layers": ("K", "number of layers, the read-out included"),
