@@ -389,9 +389,10 @@ THEOREM = Theorem(
             "rate",
             "cloud",
             ("ascent value, t = 2",),
-            "The rate against its bound, draw by draw.",
+            "The rate against its bound, draw by draw, on the ladder in m.",
             x="bound at t = 2",
             y="rho (ascent value)",
+            family="m = ",
         ),
     ),
     sharper=(
