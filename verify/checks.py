@@ -21,7 +21,7 @@ from verify import grammar
 from verify.core.arrays import Backend, BackendUnavailable, backend
 from verify.core.enclosure import Enclosure
 from verify.core.theorem import Comparison, Mean, Probability, Rate, Theorem
-from verify.engine import campaign, catalogue, trial, witness
+from verify.engine import campaign, catalogue, trial, witness, work
 from verify.engine.evidence import Evidence
 from verify.engine.ledger import Ledger
 
@@ -55,7 +55,8 @@ def run(theorem: Theorem, scratch: Path) -> list[Record]:
 def apply(name: str, theorem: Theorem, scratch: Path) -> Record:
     """The record of one rule. An exception that is not :class:`Broken` fails the rule too, with its type and text."""
     try:
-        reason = RULES[name](theorem, scratch)
+        with work.one_thread():
+            reason = RULES[name](theorem, scratch)
     except Broken as error:
         return Record(name, "failed", str(error))
     except Exception as error:
