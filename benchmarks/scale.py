@@ -4,7 +4,8 @@
 that are compared taken in turn.
 
 - *workers*: a whole run in this process and on worker processes, from an empty ledger.
-- *memory*: the largest resident size of a whole run in a process of its own, with and without ``memory=``.
+- *memory*: the largest resident size of a whole run in a process of its own: of a small one, of one with large batches,
+  and of the same with ``memory=``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 WORKERS = {"bp_stability": 64000, "pgd": 13250}
-MEMORY = {"layered_bp": "256M", "bp_stability": "128M"}
+MEMORY = {"pgd": "1G", "layered_bp": "512M"}
 ROUNDS = 2
 
 
@@ -58,8 +59,8 @@ def memory() -> list[dict[str, Any]]:
         row: dict[str, Any] = {"theorem": name}
         for title, words in (
             ("64 instances, MB", ["instances=64", "batch=2"]),
-            ("free, MB", []),
-            (f"memory={budget}, MB", [f"memory={budget}"]),
+            ("batch=4096, MB", ["batch=4096", "instances=20000"]),
+            (f"and memory={budget}, MB", ["batch=4096", "instances=20000", f"memory={budget}"]),
         ):
             with tempfile.TemporaryDirectory() as out:
                 command = [sys.executable, "-m", "verify", f"theorem={name}", "executor=serial", f"out={out}", *words]

@@ -575,7 +575,7 @@ THEOREM = Theorem(
         PAPER: 0.02,
     },
     instances=4000,
-    batch=500,
+    batch=50,
     claims=(
         Claim(BY_GROWTH, Probability(DELTA), "D", GROWTH, (THRESHOLDS,), source=VC),
         Claim(BY_DIMENSION, Probability(DELTA), "D", SAUER, (THRESHOLDS,), source=VC),
