@@ -20,7 +20,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 WORKERS = {"bp_stability": 64000, "pgd": 13250}
-MEMORY = {"pgd": "1G", "layered_bp": "512M"}
+MEMORY = {"pgd": "512M", "layered_bp": "512M"}
 ROUNDS = 2
 
 
