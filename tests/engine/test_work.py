@@ -120,6 +120,23 @@ def test_the_traced_peak_of_a_batch_is_within_its_share():
     assert 30 * 2**20 < peak < 100 * 2**20
 
 
+def test_what_a_batch_needs_once_does_not_hide_what_its_instances_need():
+    sizes = []
+
+    def solve(p, x):
+        sizes.append(len(x["u"]))
+        once = np.ones(2**20)  # 8 MiB
+        del once
+        each = np.ones((len(x["u"]), 2**13))  # 64 KiB
+        return {**toys.solve(p, x), "unused": each[:, 0]}
+
+    theorem = dataclasses.replace(toys.PLAIN, solve=solve)
+    share = work.resident() + 64 * 2**20
+    found = batch(theorem, 2000, memory=share)
+    assert max(sizes) <= work.SAFETY * 64 * 16 < 2000
+    assert found.total("true").drawn == 2000
+
+
 def test_a_memory_smaller_than_the_program_is_said(tmp_path):
     with pytest.raises(TrialError, match=r"memory: heavy, family 'plain', needs about [0-9,]+M in this process"):
         run(toys.HEAVY, tmp_path, memory=2**20)

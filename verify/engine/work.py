@@ -27,6 +27,7 @@ from verify.engine.evidence import Evidence, Tally
 from verify.engine.trial import TrialError
 
 PROBE = (2, 8)  # instances on which the bytes of one are measured
+LARGER = (32, 128)  # and again where they fit, because what one batch needs once may hide what each instance needs
 SAFETY = 0.7  # the share of the free memory that a batch is planned for
 
 
@@ -120,6 +121,11 @@ def _solve(theorem: Theorem, p: Parameters, chosen: Backend, task: Task) -> Evid
     if task.memory is not None:
         if key not in _bytes:
             _bytes[key] = _measured(theorem, p, chosen, family, seed)
+            for n in LARGER:
+                if n <= min(size, _fitting(theorem, chosen, family, task.memory, *_bytes[key])):
+                    fixed, each = _bytes[key]
+                    peak = _peak(chosen, partial(trial.run_batch, theorem, p, family, 0, n, seed, chosen))
+                    _bytes[key] = fixed, max(each, peak / n)
         size = min(size, _fitting(theorem, chosen, family, task.memory, *_bytes[key]))
     parts: list[Evidence] = []
     refused = None
@@ -220,7 +226,7 @@ def _measured(theorem: Theorem, p: Parameters, chosen: Backend, family: str, see
     return max(0.0, few - PROBE[0] * each), each
 
 
-def _peak(chosen: Backend, run: Callable[[], None]) -> int:
+def _peak(chosen: Backend, run: Callable[[], Any]) -> int:
     """The most bytes that arrays took while ``run`` ran."""
     if chosen.name == "cupy":
         import cupy
