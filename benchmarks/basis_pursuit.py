@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.markdown import markdown
 from verify.core.arrays import Backend, backend, cupy_missing, to_numpy
 from verify.kit.basis_pursuit import basis_pursuit, worst_noise
 from verify.kit.dictionaries import Dictionary, affine_hadamard, identity_hadamard
@@ -130,11 +131,7 @@ def compare(dictionary: Dictionary, k: int, worst: bool) -> list[dict[str, Any]]
 
 def table() -> str:
     """The rows as a Markdown table."""
-    found = rows()
-    lines = ["| " + " | ".join(found[0]) + " |", "|" + " --- |" * len(found[0])]
-    for row in found:
-        lines.append("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
-    return "\n".join(lines)
+    return markdown(rows())
 
 
 if __name__ == "__main__":

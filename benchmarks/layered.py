@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.basis_pursuit import best_of_three
+from benchmarks.markdown import markdown
 from verify.kit import lagrangian
 from verify.kit.dictionaries import admitted, identity_hadamard
 
@@ -107,11 +108,7 @@ def measure(n: int, batch: int, by_cone: int, by_descent: int) -> dict[str, Any]
 
 def table() -> str:
     """The rows as a Markdown table."""
-    found = rows()
-    lines = ["| " + " | ".join(found[0]) + " |", "|" + " --- |" * len(found[0])]
-    for row in found:
-        lines.append("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
-    return "\n".join(lines)
+    return markdown(rows())
 
 
 if __name__ == "__main__":

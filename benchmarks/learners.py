@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.basis_pursuit import best_of_three
+from benchmarks.markdown import markdown
 from verify.core.arrays import Backend, backend, cupy_missing
 from verify.core.streams import Draw
 from verify.kit.digits import LARGEST, digits
@@ -98,11 +99,7 @@ def rows() -> list[dict[str, Any]]:
 
 def table() -> str:
     """The rows as a Markdown table."""
-    found = rows()
-    lines = ["| " + " | ".join(found[0]) + " |", "|" + " --- |" * len(found[0])]
-    for row in found:
-        lines.append("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
-    return "\n".join(lines)
+    return markdown(rows())
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.markdown import markdown
 from verify.kit.attacks import predicted
 from verify.kit.margins import Margins, input_margins
 from verify.kit.relu import Network
@@ -148,11 +149,7 @@ def rows() -> list[dict[str, Any]]:
 
 def table() -> str:
     """The rows as a Markdown table."""
-    found = rows()
-    lines = ["| " + " | ".join(found[0]) + " |", "|" + " --- |" * len(found[0])]
-    for line in found:
-        lines.append("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in line.values()) + " |")
-    return "\n".join(lines)
+    return markdown(rows())
 
 
 if __name__ == "__main__":

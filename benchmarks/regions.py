@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.markdown import markdown
 from verify.core.arrays import backend, cupy_missing, to_numpy
 from verify.kit import regions
 from verify.kit.relu import Network, integer_network
@@ -126,13 +127,7 @@ def rows() -> list[dict[str, Any]]:
 
 def table() -> str:
     """The rows as a Markdown table."""
-    found = rows()
-
-    def cell(value: Any) -> str:
-        return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
-
-    lines = ["| " + " | ".join(found[0]) + " |", "|" + " --- |" * len(found[0])]
-    return "\n".join(lines + ["| " + " | ".join(map(cell, row.values())) + " |" for row in found])
+    return markdown(rows())
 
 
 if __name__ == "__main__":

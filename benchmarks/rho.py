@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.markdown import markdown
 from verify.kit import descent, rho
 from verify.kit.cones import L1DescentCone
 
@@ -142,11 +143,7 @@ COLUMNS = ("work", "d", "ours, 1/s", "rival", "rival, 1/s", "ratio", "ours - the
 
 def table() -> str:
     """The rows as a Markdown table."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
-    for row in rows():
-        cells = [row.get(name, "–") for name in COLUMNS]
-        lines.append("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in cells) + " |")
-    return "\n".join(lines)
+    return markdown([{name: row.get(name) for name in COLUMNS} for row in rows()])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from benchmarks.markdown import markdown
+
 WORKERS = {"bp_stability": 64000, "pgd": 13250}
 MEMORY = {"pgd": "512M", "layered_bp": "512M"}
 ROUNDS = 2
@@ -74,16 +76,8 @@ def memory() -> list[dict[str, Any]]:
 
 def table() -> str:
     """The two tables in Markdown."""
-    parts = []
     with threadpool_limits(limits=1):
-        for measure in (workers, memory):
-            rows = measure()
-            lines = ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
-            for row in rows:
-                cells = (f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values())
-                lines.append("| " + " | ".join(cells) + " |")
-            parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+        return "\n\n".join(markdown(measure()) for measure in (workers, memory))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.basis_pursuit import best_of_three
+from benchmarks.markdown import markdown
 from verify.kit import shrinkage
 
 CASES = ((20, 30), (128, 256), (256, 512))  # m, d
@@ -106,11 +107,7 @@ def measure(m: int, d: int) -> dict[str, Any]:
 
 def table() -> str:
     """The rows as a Markdown table."""
-    found = rows()
-    lines = ["| " + " | ".join(found[0]) + " |", "|" + " --- |" * len(found[0])]
-    for row in found:
-        lines.append("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
-    return "\n".join(lines)
+    return markdown(rows())
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from benchmarks import limits
+from benchmarks.markdown import markdown
 from verify.core.arrays import Backend
 from verify.core.theorem import Parameters, Theorem
 from verify.engine import campaign, catalogue, executors, trial, work
@@ -188,13 +189,13 @@ def _first(name: str) -> float:
 
 def table() -> str:
     """The measures of every theorem as a Markdown table, and of the catalogue as a whole."""
-    lines = ["| " + " | ".join(COLUMNS.values()) + " |", "| --- |" + " --: |" * (len(COLUMNS) - 1)]
+    rows = []
     pool, total = executors.Processes(), {"kernels": 0.0, "engine": 0.0, "recording": 0.0}
     try:
         with work.one_thread():
             for name in catalogue.names():
                 cells, seconds = row(name, pool)
-                lines.append("| " + " | ".join(cells[column] for column in COLUMNS) + " |")
+                rows.append({title: cells[column] for column, title in COLUMNS.items()})
                 total = {what: total[what] + seconds[what] for what in total}
     finally:
         pool.stop()
@@ -205,9 +206,8 @@ def table() -> str:
     times = total["engine"] / total["kernels"]
     share = 100 * total["recording"] / (total["engine"] + total["recording"])
     whole = f"All default runs together: kernels {total['kernels']:.0f} s, engine {times:.3f} times that"
-    return "\n".join(
-        [*lines, "", f"{whole}, recording {share:.2f} % of all. {pool.workers} cores; the limits of one: {measured}."]
-    )
+    facts = f"{whole}, recording {share:.2f} % of all. {pool.workers} cores; the limits of one: {measured}."
+    return f"{markdown(rows)}\n\n{facts}"
 
 
 if __name__ == "__main__":

@@ -20,15 +20,15 @@ from typing import Any
 from verify import grammar
 from verify.core.arrays import Backend, BackendUnavailable, backend
 from verify.core.enclosure import Enclosure
-from verify.core.theorem import Comparison, Mean, Probability, Rate, Theorem
+from verify.core.theorem import Theorem
 from verify.engine import campaign, catalogue, trial, witness, work
 from verify.engine.evidence import Evidence
 from verify.engine.ledger import Ledger
+from verify.engine.verdict import STATISTICAL as STATISTICAL
 
 FEW = 6  # instances where one by one is asked for
 SOME = 24  # instances of a family where a batch is asked for
 ELIGIBLE = 0.05  # of the instances drawn at the defaults, at least this share must meet a claim's hypotheses
-STATISTICAL = (Probability, Mean, Rate, Comparison)
 
 
 class Broken(AssertionError):

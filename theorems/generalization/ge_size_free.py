@@ -73,7 +73,7 @@ from theorems.bibliography import GIRYES2019, GOLOWICH2018, LEDOUX1991, OURS, VI
 from theorems.generalization import _rademacher as instances
 from theorems.generalization._rademacher import Params
 from verify import Claim, Enclosure, Every, Figure, Formula, Mean, Sharper, Source, Theorem, control, misreading
-from verify.core.arrays import namespace
+from verify.core.arrays import eps, namespace
 
 ALL, DRAWN, TWO, SHORT_NORM = instances.ALL, instances.DRAWN, instances.TWO, instances.SHORT_NORM
 THREE = "three layers at least"
@@ -109,7 +109,7 @@ def _quantities(x: Any, measured: dict[str, Any]) -> dict[str, Any]:
         **sizes,
         **measured,
         "wide": Enclosure(low, low - sizes["tau"] * x["width"], high + sizes["tau"] * x["width"]),
-        "rooted": Enclosure.around(rooted, 16 * xp.finfo(rooted.dtype).eps * rooted),
+        "rooted": Enclosure.around(rooted, 16 * eps(rooted) * rooted),
     }
 
 

@@ -87,16 +87,16 @@ class Enclosure:
         over = once(lambda a, b: a / b)
         # A divisor that may be zero has no finite quotient: its reciprocal is the whole line, not a guess.
         crosses = (o.lower <= 0) & (o.upper >= 0)
-        if not bool(xp.any(crosses)):
-            corners = [c for a, b in _pairs(self, o._ends[::-1]) for c in around_underflow(over(a, b), a, b)]
-            return Enclosure(over(self.value, o.value), *_range(corners))._outward()
+        some = bool(xp.any(crosses))
         one = xp.ones_like(o.value)
+        safe = Enclosure(*(xp.where(crosses, one, end) for end in (o.value, o.lower, o.upper))) if some else o
+        pairs = _pairs(self, safe._ends[::-1])
+        low, high = _range([c for a, b in pairs for c in around_underflow(over(a, b), a, b)])
+        if not some:
+            return Enclosure(over(self.value, o.value), low, high)._outward()
         infinite = xp.full_like(o.value, xp.inf)
-        safe_low, safe_high = xp.where(crosses, one, o.lower), xp.where(crosses, one, o.upper)
         known_zero = crosses & (o.lower == o.upper)
         value = self.value / xp.where(known_zero, one, o.value)
-        pairs = [(a, b) for a in self._ends for b in (safe_low, safe_high)]
-        low, high = _range([c for a, b in pairs for c in around_underflow(over(a, b), a, b)])
         nan = xp.full_like(o.value, xp.nan)
         return Enclosure(
             xp.where(known_zero, nan, value), xp.where(crosses, -infinite, low), xp.where(crosses, infinite, high)

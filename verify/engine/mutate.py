@@ -53,7 +53,6 @@ from verify.engine import trial, verdict
 from verify.engine.evidence import Tally
 
 FLIPPED: dict[Relation, Relation] = {"<=": ">=", ">=": "<="}
-STATISTICAL = (Mean, Probability, Rate, Comparison)
 INSTANCES = 256  # of each family, at most, where no claim is statistical
 ROUNDING = "says no more than the claim but for terms for rounding"
 CONFIRMED = "a comparison speaks of the laws that were drawn, and of these the run confirms the mutant"
@@ -91,7 +90,7 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
     generous, freed, senseless = [True] * len(mutants), [False] * len(mutants), set()
     says = [False] * len(mutants)
     ranges = [(math.inf, -math.inf)] * len(mutants)
-    most = theorem.instances if any(isinstance(c.kind, STATISTICAL) for c in claims) else INSTANCES
+    most = theorem.instances if any(isinstance(c.kind, verdict.STATISTICAL) for c in claims) else INSTANCES
     with np.errstate(all="ignore"):
         for family, count in theorem.counts(theorem.instances).items():
             for start in range(0, min(count, most), theorem.batch):

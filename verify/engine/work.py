@@ -119,14 +119,15 @@ def _solve(theorem: Theorem, p: Parameters, chosen: Backend, task: Task) -> Evid
     key = theorem.name, task.subject.params, family
     size = min(task.stop - task.start, task.piece or task.stop)
     if task.memory is not None:
+        fitting = partial(_fitting, theorem, chosen, family, task.memory)
         if key not in _bytes:
-            _bytes[key] = _measured(theorem, p, chosen, family, seed)
+            fixed, each = _measured(theorem, p, chosen, family, seed)
             for n in LARGER:
-                if n <= min(size, _fitting(theorem, chosen, family, task.memory, *_bytes[key])):
-                    fixed, each = _bytes[key]
+                if n <= min(size, fitting(fixed, each)):
                     peak = _peak(chosen, partial(trial.run_batch, theorem, p, family, 0, n, seed, chosen))
-                    _bytes[key] = fixed, max(each, peak / n)
-        size = min(size, _fitting(theorem, chosen, family, task.memory, *_bytes[key]))
+                    each = max(each, peak / n)
+            _bytes[key] = fixed, each
+        size = min(size, fitting(*_bytes[key]))
     parts: list[Evidence] = []
     refused = None
     while at < task.stop:
