@@ -6,8 +6,8 @@ thread.
 - *instances/s* on one core: sampled, solved, decided and recorded; *decided/s*: those of them that the claim decides
   which decides most. *All cores*: by which factor a worker process for each core is faster on the same batches.
 - *engine/kernels*: the time of the batches over that of the theorem's own functions (sample, hypotheses, solve); in
-  brackets the same of a whole batch of the first family in the middle of a long run, where no instance is drawn or
-  written down. *recording*: the share of the ledger in all, and in brackets likewise.
+  brackets the same of whole batches of all families, by their shares, in the middle of a long run, where no instance
+  is drawn or written down. *recording*: the share of the ledger in all, and in brackets likewise.
 - *limit*: the least time at which the machine could do the products and the other operations of one batch of the first
   family, over the time they take (:mod:`benchmarks.limits`), and the share of the products in it.
 - *memory*: the most that the arrays of a batch take, over the families.
@@ -61,7 +61,7 @@ def row(name: str, pool: executors.Serial) -> tuple[dict[str, str], dict[str, fl
     theorem = catalogue.load(name)
     p = theorem.parameters()
     for family in theorem.families:
-        trial.run_batch(theorem, p, family, 0, theorem.batch, 1, HOST)
+        trial.run_batch(theorem, p, family, 0, theorem.size(family), 1, HOST)
     plan = list(campaign.plan(theorem, campaign.Settings()))
     seconds = {"kernels": 0.0, "engine": 0.0, "recording": 0.0}
     evidence, drawn = Evidence(), sum(stop - start for _, start, stop in plan)
@@ -77,10 +77,10 @@ def row(name: str, pool: executors.Serial) -> tuple[dict[str, str], dict[str, fl
             evidence.merge(found)
     alone = seconds["engine"] + seconds["recording"]
     family = next(iter(theorem.families))
-    x = theorem.sample(trial.draw_for(theorem, p, family, 0, theorem.batch, 0, HOST), p, family)
+    x = theorem.sample(trial.draw_for(theorem, p, family, 0, theorem.size(family), 0, HOST), p, family)
     least = limits.count(theorem, p, x)
     share, products = sum(least.values()) / _solving(theorem, p, x), least["products"] / max(sum(least.values()), 1e-12)
-    over, kept = _steady(theorem, p, family)
+    over, kept = _steady(theorem, p)
     cells = {
         "theorem": f"`{name}`",
         "rate": f"{drawn / alone:,.0f}",
@@ -131,27 +131,34 @@ def _together(theorem: Theorem, p: Parameters, plan: list[Any], pool: executors.
     return time.perf_counter() - began
 
 
-def _steady(theorem: Theorem, p: Parameters, family: str) -> tuple[float, float]:
-    """Engine over kernels, and the share of recording, in the middle of a long run, the best of three each."""
-    at = CLOUD, CLOUD + theorem.batch
-    kernels, engine, recording = [], [], []
+def _steady(theorem: Theorem, p: Parameters) -> tuple[float, float]:
+    """Engine over kernels, and the share of recording, in the middle of a long run: over the families by their shares,
+    of each three batches, the quickest for the engine and the mean for recording, which waits for the disk at times."""
+    kernels = engine = recording = 0.0
     with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
-        for number in range(3):
-            kernels.append(_kernels(theorem, p, family, *at))
-            began = time.perf_counter()
-            found = trial.run_batch(theorem, p, family, *at, 0, HOST)
-            decided = time.perf_counter()
-            ledger.record(str(number), family, *at, found.to_json())
-            recording.append(time.perf_counter() - decided)
-            engine.append(decided - began)
-    return min(engine) / min(kernels), min(recording) / (min(engine) + min(recording))
+        for family, share in theorem.weights.items():
+            times = []
+            for number in range(3):
+                start = CLOUD + number * theorem.size(family)
+                batch = family, start, start + theorem.size(family)
+                alone = _kernels(theorem, p, *batch)
+                began = time.perf_counter()
+                found = trial.run_batch(theorem, p, *batch, 0, HOST)
+                decided = time.perf_counter()
+                ledger.record("key", *batch, found.to_json())
+                times.append((alone, decided - began, time.perf_counter() - decided))
+            weight = share / theorem.size(family)
+            kernels += weight * min(t for t, _, _ in times)
+            engine += weight * min(t for _, t, _ in times)
+            recording += weight * sum(t for _, _, t in times) / len(times)
+    return engine / kernels, recording / (engine + recording)
 
 
 def _peak(theorem: Theorem, p: Parameters, family: str) -> int:
     """The most bytes that a batch takes."""
     tracemalloc.start()
     try:
-        trial.run_batch(theorem, p, family, 0, theorem.batch, 0, HOST)
+        trial.run_batch(theorem, p, family, 0, theorem.size(family), 0, HOST)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -171,7 +178,7 @@ def _slope(theorem: Theorem, p: Parameters, family: str) -> str:
                 break
             try:
                 point = theorem.parameters(**{**p.model_dump(), **fixed, name: size})
-                times[size] = min(_kernels(theorem, point, family, 0, min(128, theorem.batch)) for _ in range(3))
+                times[size] = min(_kernels(theorem, point, family, 0, min(128, theorem.size(family))) for _ in range(3))
             except (ValidationError, ValueError, trial.TrialError):
                 continue  # no such size, or none that goes with the others
         if len(times) > 1:

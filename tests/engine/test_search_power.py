@@ -23,8 +23,8 @@ SECONDS = 60.0
 def random_draws(theorem: Theorem, p: Parameters, claim: str, family: str, instances: int) -> float:
     """The largest ratio of so many plain draws."""
     best = -np.inf
-    for start in range(0, instances, theorem.batch):
-        out = trial.run_batch(theorem, p, family, start, start + theorem.batch, 1, NUMPY)
+    for start in range(0, instances, theorem.size(family)):
+        out = trial.run_batch(theorem, p, family, start, start + theorem.size(family), 1, NUMPY)
         best = np.fmax(best, out.tallies[claim][family].ratio_max)
     return float(best)
 

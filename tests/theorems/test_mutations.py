@@ -41,8 +41,8 @@ def test_sharper_statements_are_not_refuted(name):
     assert {c.name.rpartition(": ")[2] for c in stated} == {str(number) for number in range(len(theorem.sharper))}
     alone, evidence = replace(theorem, claims=tuple(stated), figures=()), Evidence()
     for family, count in theorem.counts(theorem.instances).items():
-        for start in range(0, count, theorem.batch):
-            stop = min(start + theorem.batch, count)
+        for start in range(0, count, theorem.size(family)):
+            stop = min(start + theorem.size(family), count)
             evidence.merge(trial.run_batch(alone, p, family, start, stop, 0, backend("numpy")))
     for claim in stated:
         found = verdict.decide(claim, evidence.tallies[claim.name], campaign.ALPHA / len(stated))

@@ -242,7 +242,8 @@ THEOREM = Theorem(
     },
     shares={RANDOM: 3.0, WIDE: 0.5, SPREAD: 4.0, SHORT: 3.0},
     instances=2700,
-    batch=100,
+    batch=200,
+    batches={SPREAD: 2000, SHORT: 2000},
     claims=(
         Claim(
             "slides, as 'can': 4 to the L sets",

@@ -149,6 +149,8 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
     else:
         cells = weights.shape[-1]
         counts, chances = _lists(cells, TIMES * p.n if cells == 2 else most_draws(cells, p))
+        length = comb(int(xp.max(draws)) + cells - 1, cells - 1)  # of the longest list of these instances
+        counts, chances = counts[:, :length], chances[:, :length]
         row = draws - 1
     counts = xp.take(xp.asarray(counts, device=weights.device), row, axis=0)
     chances = xp.take(xp.asarray(chances, dtype=weights.dtype, device=weights.device), row, axis=0)

@@ -206,7 +206,7 @@ THEOREM = Theorem(
     },
     shares={"parabola": 0.5, "flat": 0.5},
     instances=8000,
-    batch=2048,
+    batch=8192,
     claims=(
         Claim(
             "slide: outer products, the sum",

@@ -575,7 +575,8 @@ THEOREM = Theorem(
         PAPER: 0.02,
     },
     instances=4000,
-    batch=50,
+    batch=400,
+    batches={MANY: 50, PLANES: 200, COARSE: 10, FINE: 50} | {f"deep, B = {B}": 50 for B in STAGES},
     claims=(
         Claim(BY_GROWTH, Probability(DELTA), "D", GROWTH, (THRESHOLDS,), source=VC),
         Claim(BY_DIMENSION, Probability(DELTA), "D", SAUER, (THRESHOLDS,), source=VC),

@@ -326,7 +326,8 @@ THEOREM = Theorem(
     },
     shares={LONG: 0.05},
     instances=2400,
-    batch=64,
+    batch=256,
+    batches={LONG: 16},
     claims=(
         Claim("losses move by epsilon", Every(), "losses", Formula(f"{BOUND.text} + tau_loss"), (RANGE,)),
         Claim("the generalisation gap is no larger", Every(), "gap", Formula(f"{BOUND.text} + tau_gap"), (RANGE,)),

@@ -189,6 +189,7 @@ THEOREM = Theorem(
     reference=reference,
     families={f"k = {k}": f"{k} hidden units, {3 * k + 1} parameters, {k + 3} points" for k in UNITS},
     instances=2000,
+    batch=2048,
     claims=(
         Claim("the number of labelings", Count(), "labelings", Formula("growth"), (), "=="),
         Claim("V = k + 1", Count(), "V", Formula("k + 1"), (), "=="),

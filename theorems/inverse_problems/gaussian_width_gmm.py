@@ -201,7 +201,8 @@ THEOREM = Theorem(
     },
     shares=dict.fromkeys(MANY, 0.2),
     instances=48500,
-    batch=500,
+    batch=2000,
+    batches=dict.fromkeys(MANY, 200),
     claims=(
         Claim("omega <= b_r + sqrt(2 log L)", Mean(), "length", Formula("b + sqrt(2 * logL)")),
         Claim("omega >= b_r", Mean(), "length", Formula("b"), relation=">="),

@@ -353,6 +353,8 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={name: 0.25 for name in FAMILIES if name.startswith("triangle")},
     instances=2400,
+    batch=2048,
+    batches={name: 512 for name in FAMILIES if name.startswith("triangle")},
     claims=(
         Claim("coherence by transform", Identity(), "fourier", MU, relation="=="),
         Claim("no lags are added on a long circle", Identity(), "straight", MU, (LONG,), relation="=="),

@@ -344,6 +344,7 @@ THEOREM = Theorem(
         "real numbers": "Gaussian numbers",
     },
     instances=3000,
+    batch=2048,
     claims=(
         Claim("slide: the sum is D Gamma", Every(), "matrix", ROUNDING, origin="elad2018", source=MATRIX),
         Claim("position by position", Every(), "patches", ROUNDING),

@@ -369,7 +369,7 @@ THEOREM = Theorem(
         **dict.fromkeys((SHORT, LOUD, UNDER_IDENTITY, THREE), 0.3),
     },
     instances=3000,
-    batch=1024,
+    batch=4096,
     claims=(
         Claim("layer by layer", Every(), "error", CHAIN, GIVEN),
         Claim("layer by layer, by the unions", Every(), "error", UNIONS, (FEW, UNIT, NOISE)),

@@ -229,7 +229,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={f"{name}, {noise}": 0.2 for name in ("three layers", "stride 1") for noise in ("random", "against")},
     instances=8000,
-    batch=256,
+    batch=512,
     claims=(
         Claim("no wrong atom", Every(), "reach", Formula("xi"), LOCAL),
         Claim("entries", Every(), "entry", ENTRIES, LOCAL),

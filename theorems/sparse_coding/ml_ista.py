@@ -225,7 +225,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={"by hand": 0.3, "constant pull": 0.3, "u = 0": 0.3, "long step": 0.3},
     instances=1260,
-    batch=128,
+    batch=512,
     claims=(
         Claim("near-fixed points are near-optimal", Every(), "gap", NEAR, (POSITIVE,)),
         Claim("the excess is of the order of mu", Every(), "excess", CEILING, (POSITIVE,)),

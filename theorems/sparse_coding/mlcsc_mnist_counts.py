@@ -263,6 +263,7 @@ THEOREM = Theorem(
         PAPER: "the layers of the paper, with strides 2 and 1",
     },
     instances=2500,
+    batch=1024,
     claims=(
         Claim("two layers", Count(), "extent2", TWO, (FULL,), relation="=="),
         Claim("three layers", Count(), "extent3", THREE, (FULL,), relation="=="),

@@ -234,6 +234,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={name: 0.25 for name in FAMILIES if name.startswith("affine") or name.endswith("too many")},
     instances=8000,
+    batch=1024,
     claims=(
         Claim("lead at every step", Every(), "lost", LOST, (UNIT, SPARSE)),
         Claim("the support", Every(), "missed", NONE, GIVEN),

@@ -384,6 +384,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={f"two layers, {noise}": 0.5 for noise in (RANDOM, AGAINST)} | dict.fromkeys((CROSSING, LOUD, HALVED), 0.5),
     instances=3000,
+    batch=2048,
     claims=(
         Claim("no wrong atom", Every(), "reach", WEIGHT, GIVEN),
         Claim("error", Every(), "error", BOUND, (*GIVEN, UNIT)),

@@ -182,6 +182,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={CONFERENCE: 0.25, GAUSSIAN: 0.5},
     instances=3000,
+    batch=1024,
     claims=(
         Claim("at least 1 + 1/mu, exactly", Count(), "spark", Formula("least"), (WHOLE, NONZERO), relation=">="),
         Claim("at least 1 + 1/mu", Every(), "certified", LOWER, (NONZERO, DEPENDENT), relation=">="),

@@ -326,7 +326,7 @@ THEOREM = Theorem(
     families=FAMILIES,
     shares={name: 0.25 for name in FAMILIES if name.startswith("affine")},
     instances=8000,
-    batch=1024,
+    batch=2048,
     claims=(
         Claim("correlations off the support", Every(), "off", OFF, (UNIT,)),
         Claim("correlations on the support", Every(), "on", ON, (UNIT,), relation=">="),

@@ -235,7 +235,7 @@ THEOREM = Theorem(
     advise=advise,
     families=FAMILIES,
     instances=5000,
-    batch=1024,
+    batch=8192,
     claims=(
         Claim("thresholding: error", Every(), "thr_error", THR, (UNIT, NOISE, PROPER)),
         Claim("basis pursuit: error", Every(), "bp_error", BP, (UNIT, NOISE, THIRD)),

@@ -276,7 +276,8 @@ THEOREM = Theorem(
     fixed=("taps",),
     families=FAMILIES,
     instances=4400,
-    batch=1024,
+    batch=2048,
+    batches={"affine lines": 512},
     claims=(
         Claim("Welch", Every(), "mu", WELCH, GIVEN, relation=">="),
         Claim("atoms that meet", Every(), "mu", LOCAL, GIVEN, relation=">="),

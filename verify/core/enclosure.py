@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import mul, truediv
 from typing import Any
 
-from verify.core.arrays import Array, eps, is_array, namespace, smallest_normal
+from verify.core.arrays import Array, eps, is_array, namespace, smallest_normal, some
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Enclosure:
     def shape(self) -> tuple[int, ...]:
         return self.value.shape
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether value and ends are one array."""
+        return self.lower is self.value is self.upper
+
     def each(self, f: Any) -> Enclosure:
         """``f`` of value and ends; ``f`` must keep their order (reshaping, indexing, a monotone function)."""
         of = once(f)
@@ -52,18 +58,20 @@ class Enclosure:
         return (self.lower,) if self.lower is self.upper else (self.lower, self.upper)
 
     def _outward(self) -> Enclosure:
-        xp = namespace(self.value)
         unit = 4 * eps(self.value)
-        pad = once(lambda end: unit * xp.abs(end))
-        return Enclosure(self.value, self.lower - pad(self.lower), self.upper + pad(self.upper))
+        below = unit * abs(self.lower)
+        above = below if self.lower is self.upper else unit * abs(self.upper)
+        return Enclosure(self.value, self.lower - below, self.upper + above)
 
     def __neg__(self) -> Enclosure:
         return Enclosure(-self.value, -self.upper, -self.lower)
 
     def __add__(self, other: Any) -> Enclosure:
         o = enclose(other, self.value)
-        plus = once(lambda a, b: a + b)
-        return Enclosure(plus(self.value, o.value), plus(self.lower, o.lower), plus(self.upper, o.upper))._outward()
+        value = self.value + o.value
+        if self.is_exact and o.is_exact:
+            return Enclosure.exact(value)._outward()
+        return Enclosure(value, self.lower + o.lower, self.upper + o.upper)._outward()
 
     __radd__ = __add__
 
@@ -75,25 +83,26 @@ class Enclosure:
 
     def __mul__(self, other: Any) -> Enclosure:
         o = enclose(other, self.value)
-        times = once(lambda a, b: a * b)
-        corners = [c for a, b in _pairs(self, o._ends) for c in around_underflow(times(a, b), a, b)]
-        return Enclosure(times(self.value, o.value), *_range(corners))._outward()
+        value = self.value * o.value
+        if self.is_exact and o.is_exact:
+            return Enclosure(value, *around_underflow(value, self.value, o.value))._outward()
+        return Enclosure(value, *_hull(mul, self, o._ends))._outward()
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Enclosure:
         o = enclose(other, self.value)
         xp = namespace(o.value)
-        over = once(lambda a, b: a / b)
         # A divisor that may be zero has no finite quotient: its reciprocal is the whole line, not a guess.
         crosses = (o.lower <= 0) & (o.upper >= 0)
-        some = bool(xp.any(crosses))
+        if not some(crosses):
+            value = self.value / o.value
+            exact = self.is_exact and o.is_exact
+            ends = around_underflow(value, self.value, o.value) if exact else _hull(truediv, self, o._ends[::-1])
+            return Enclosure(value, *ends)._outward()
         one = xp.ones_like(o.value)
-        safe = Enclosure(*(xp.where(crosses, one, end) for end in (o.value, o.lower, o.upper))) if some else o
-        pairs = _pairs(self, safe._ends[::-1])
-        low, high = _range([c for a, b in pairs for c in around_underflow(over(a, b), a, b)])
-        if not some:
-            return Enclosure(over(self.value, o.value), low, high)._outward()
+        safe = Enclosure(*(xp.where(crosses, one, end) for end in (o.value, o.lower, o.upper)))
+        low, high = _hull(truediv, self, safe._ends[::-1])
         infinite = xp.full_like(o.value, xp.inf)
         known_zero = crosses & (o.lower == o.upper)
         value = self.value / xp.where(known_zero, one, o.value)
@@ -121,13 +130,15 @@ class Enclosure:
 
     def square(self) -> Enclosure:
         """The square, with a lower end of 0 when the enclosure contains 0."""
-        xp = namespace(self.value)
-        squared = once(lambda x: x**2)
-        low, high = _range([c for x in self._ends for c in around_underflow(squared(x), x, x)])
+        value = self.value**2
+        if self.is_exact:
+            return Enclosure(value, *around_underflow(value, self.value, self.value))._outward()
+        low, high = _range([c for x in self._ends for c in around_underflow(x**2, x, x)])
         if self.lower is not self.upper:
+            xp = namespace(self.value)
             inside = (self.lower < 0) & (self.upper > 0)
             low = xp.where(inside, xp.zeros_like(low), low)
-        return Enclosure(squared(self.value), low, high)._outward()
+        return Enclosure(value, low, high)._outward()
 
     def monotone(self, f: Any, decreasing: bool = False) -> Enclosure:
         """``f`` of the enclosure, for a monotone ``f`` computed to a few units of the dtype."""
@@ -135,13 +146,15 @@ class Enclosure:
         return (Enclosure(out.value, out.upper, out.lower) if decreasing else out)._outward()
 
 
-def _pairs(one: Enclosure, ends: tuple[Array, ...]) -> list[tuple[Array, Array]]:
-    """Ends between whose products, or quotients where the other ends come in reverse, all others lie."""
-    if len(one._ends) == len(ends) == 2:
-        xp = namespace(one.value)
-        if not any(bool(xp.any(a < 0)) for a in (one.lower, *ends)):
-            return list(zip(one._ends, ends, strict=True))
-    return [(a, b) for a in one._ends for b in ends]
+def _hull(f: Any, one: Enclosure, ends: tuple[Array, ...]) -> tuple[Array, Array]:
+    """The ends of the products of two enclosures, or of their quotients where the other ends come in reverse."""
+
+    def corner(a: Array, b: Array) -> tuple[Array, Array]:
+        return around_underflow(f(a, b), a, b)
+
+    if len(one._ends) == len(ends) == 2 and not some((one.lower < 0) | (ends[0] < 0) | (ends[1] < 0)):
+        return corner(one.lower, ends[0])[0], corner(one.upper, ends[1])[1]
+    return _range([c for a in one._ends for b in ends for c in corner(a, b)])
 
 
 def enclose(x: Any, like: Array) -> Enclosure:
@@ -160,7 +173,9 @@ def enclose(x: Any, like: Array) -> Enclosure:
         return Enclosure.exact(x)
     cast = xp.astype(x, like.dtype)
     whole = xp.isdtype(x.dtype, "integral")
-    held = xp.abs(x) <= int(2 / eps(like)) if whole else xp.astype(cast, x.dtype) == x
+    held = abs(x) <= int(2 / eps(like)) if whole else xp.astype(cast, x.dtype) == x
+    if not some(~held):
+        return Enclosure.exact(cast)
     wide = _rounded(cast, xp.astype(xp.sign(x), like.dtype))
     return Enclosure(cast, xp.where(held, cast, wide.lower), xp.where(held, cast, wide.upper))
 
@@ -176,8 +191,8 @@ def around_underflow(x: Array, *factors: Array) -> tuple[Array, Array]:
     ``x`` twice."""
     xp = namespace(x)
     smallest = smallest_normal(x)
-    lost = xp.abs(x) < smallest
-    if not bool(xp.any(lost)):
+    lost = abs(x) < smallest
+    if not some(lost):
         return x, x
     sign = smallest
     for factor in factors:

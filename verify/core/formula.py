@@ -12,10 +12,11 @@ from __future__ import annotations
 import ast
 import math
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from verify.core.arrays import Array, eps, is_array, namespace
@@ -190,6 +191,17 @@ _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
+_numbers: dict[tuple[Any, ...], int] = {}  # see Formula._parts
+
+
+class Common:
+    """The parts that ``formulas`` have in common, each computed once for all of them on the same values."""
+
+    def __init__(self, formulas: Iterable[Formula]) -> None:
+        self.parts = common_parts(tuple(formulas))
+        self.results: dict[Any, Enclosure] = {}  # by part, rank and dtype
+
+
 class Formula:
     """A formula of named quantities.
 
@@ -227,6 +239,9 @@ class Formula:
 
     def __hash__(self) -> int:
         return hash(self.text)
+
+    def __reduce__(self) -> Any:
+        return Formula, (self.text,)  # its parts have other numbers in another process
 
     def where(self, **replacements: float | str | Formula) -> Formula:
         """The formula with names replaced by numbers or formulas: the wording of a document, a mutation.
@@ -299,11 +314,37 @@ class Formula:
         """
         return self._walk(align({name: values[name] for name in self.names}), "array", None)
 
-    def enclosure(self, values: Mapping[str, Any], like: Array) -> Enclosure:
+    def enclosure(self, values: Mapping[str, Any], like: Array, common: Common | None = None) -> Enclosure:
         """The enclosure of the value: arrays and numbers count as exact, every operation is rounded outwards, and the
-        result has the dtype and device of the floating array ``like``."""
+        result has the dtype and device of the floating array ``like``. ``common`` are the results of parts that other
+        formulas have too; they must be of the same ``values``."""
         aligned = align({name: values[name] for name in self.names})
-        return enclose(self._walk(aligned, "enclosure", like), like)
+        return enclose(self._walk(aligned, "enclosure", like, common), like)
+
+    @cached_property
+    def _parts(self) -> dict[int, int]:
+        """The number of every part that is more than a name or a number, by the node it stands at; a part has one
+        number in all formulas."""
+        found: dict[int, int] = {}
+
+        def number(node: ast.AST) -> Any:
+            if isinstance(node, ast.Name):
+                return node.id
+            if isinstance(node, ast.Constant):
+                return type(node.value), node.value
+            if isinstance(node, ast.UnaryOp):
+                what: tuple[Any, ...] = (ast.USub, number(node.operand))
+            elif isinstance(node, ast.BinOp):
+                what = (type(node.op), number(node.left), number(node.right))
+            else:
+                assert isinstance(node, ast.Call)
+                assert isinstance(node.func, ast.Name)
+                what = (ast.Call, node.func.id, *map(number, node.args))
+            found[id(node)] = _numbers.setdefault(what, len(_numbers))
+            return found[id(node)]
+
+        number(self._tree)
+        return found
 
     def ball(self, values: Mapping[str, Any]) -> Any:
         """The ball (python-flint ``arb``) that contains the value; arguments are numbers, fractions or balls."""
@@ -323,12 +364,23 @@ class Formula:
         names = {sympy.Symbol(n, positive=True): s for n, s in (symbols or {}).items()}
         return sympy.latex(expression, symbol_names=names, order="none").replace(r"\operatorname", r"\mathrm")
 
-    def _walk(self, values: Mapping[str, Any], mode: str, like: Any) -> Any:
+    def _walk(self, values: Mapping[str, Any], mode: str, like: Any, common: Common | None = None) -> Any:
+        # A part that was padded to another rank, or computed in another dtype, is another result.
+        rank = max((v.ndim for v in values.values() if isinstance(v, Enclosure) or is_array(v)), default=0)
+
         def visit(node: ast.AST) -> Any:
             if isinstance(node, ast.Name):
                 return values[node.id]
             if isinstance(node, ast.Constant):
                 return _number(node.value, mode)
+            if common is None or (part := self._parts[id(node)]) not in common.parts:
+                return compute(node)
+            key = part, rank, like.dtype
+            if key not in common.results:
+                common.results[key] = compute(node)
+            return common.results[key]
+
+        def compute(node: ast.AST) -> Any:
             if isinstance(node, ast.UnaryOp):
                 return -visit(node.operand)
             if isinstance(node, ast.BinOp):
@@ -346,6 +398,23 @@ class Formula:
             return getattr(function, mode)(*args)
 
         return visit(self._tree)
+
+
+@lru_cache(maxsize=256)
+def common_parts(formulas: tuple[Formula, ...]) -> frozenset[int]:
+    """The numbers of the parts that formulas ask for more than once, when none is computed twice."""
+    asked: Counter[int] = Counter()
+
+    def visit(formula: Formula, node: ast.AST) -> None:
+        if (part := formula._parts.get(id(node))) is not None:
+            asked[part] += 1
+        if part is None or asked[part] == 1:
+            for child in ast.iter_child_nodes(node):
+                visit(formula, child)
+
+    for formula in formulas:
+        visit(formula, formula._tree)
+    return frozenset(part for part, times in asked.items() if times > 1)
 
 
 def as_ball(x: Any) -> Any:

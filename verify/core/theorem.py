@@ -263,7 +263,9 @@ class Theorem:
     or (B, T), arrays or :class:`~verify.core.enclosure.Enclosure`; ``reference(p, x)`` returns the same quantities
     for one instance (B = 1, NumPy, float64) by an independent path: it rechecks witnesses.
 
-    ``families``: name -> what the family aims at; ``shares``: name -> how many instances it gets, relative to 1.
+    ``families``: name -> what the family aims at; ``shares``: name -> how many instances it gets, relative to 1;
+    ``batches``: name -> how many instances are solved at a time, where that is not ``batch``. A batch of a tenth of a
+    second hides what the engine does for it, and one of some hundred megabytes still fits everywhere.
     ``symbols``: name -> (LaTeX, meaning) of the quantities. ``invariances``: name -> function(draw, x) that maps an
     instance to one with the same ratios. ``advise(p, x)`` says in words what would be admitted when nothing is.
     ``answer(p)`` says by name what the theorem's tools find for data that the user named in the parameters ({} without
@@ -310,15 +312,17 @@ class Theorem:
     shares: Mapping[str, float] = None  # type: ignore[assignment]
     instances: int = 4096
     batch: int = 512
+    batches: Mapping[str, int] = None  # type: ignore[assignment]
     not_tested: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in ("symbols", "invariances", "shares", "survivors", "unsettled"):
+        for field in ("symbols", "invariances", "shares", "batches", "survivors", "unsettled"):
             if getattr(self, field) is None:
                 object.__setattr__(self, field, {})
-        if unknown := self.shares.keys() - self.families.keys():
-            strange, known = ", ".join(sorted(unknown)), ", ".join(self.families)
-            raise ValueError(f"theorem {self.name}: shares of {strange}; its families are {known}")
+        for what in ("shares", "batches"):
+            if unknown := getattr(self, what).keys() - self.families.keys():
+                strange, known = ", ".join(sorted(unknown)), ", ".join(self.families)
+                raise ValueError(f"theorem {self.name}: {what} of {strange}; its families are {known}")
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             raise ValueError(f"theorem name {self.name!r}: use lower-case letters, digits and _")
         names = [c.name for c in self.claims]
@@ -329,6 +333,10 @@ class Theorem:
     def weights(self) -> dict[str, float]:
         """The share of every family."""
         return {family: self.shares.get(family, 1.0) for family in self.families}
+
+    def size(self, family: str) -> int:
+        """How many instances of a family are solved at a time."""
+        return self.batches.get(family, self.batch)
 
     def counts(self, total: int) -> dict[str, int]:
         """How many of ``total`` instances each family gets by its share, one at least."""

@@ -96,12 +96,11 @@ def plan(theorem: Theorem, settings: Settings) -> Iterator[tuple[str, int, int]]
     total = settings.instances or theorem.instances
     shares = theorem.weights
     counts = dict.fromkeys(shares, math.inf) if endless else theorem.counts(total)
-    size = settings.batch or theorem.batch
     starts = dict.fromkeys(shares, 0)
     while waiting := [f for f in shares if starts[f] < counts[f]]:
         # The family that is furthest behind its share goes next.
         family = min(waiting, key=lambda f: (starts[f] / shares[f], list(shares).index(f)))
-        stop = int(min(starts[family] + size, counts[family]))
+        stop = int(min(starts[family] + (settings.batch or theorem.size(family)), counts[family]))
         yield family, starts[family], stop
         starts[family] = stop
 

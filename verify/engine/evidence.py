@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 EXTREMES = 3  # how many of the worst instances of a tally are remembered
@@ -193,21 +192,18 @@ def keep_worst(extremes: list[Extreme]) -> list[Extreme]:
     return kept
 
 
-@cache
-def _edges() -> Any:
-    """The lower ends of the bins from the second on."""
-    import numpy as np
-
-    return 2.0 ** ((np.arange(1, BINS) - 48) / 4)
-
-
 def sketch_of(ratios: Any) -> dict[int, int]:
-    """How many of the ratios (n,) are in each bin that has any."""
+    """How many of the ratios (n,) are in each bin that has any; what is not positive is in the first, the infinite and
+    NaN in the last."""
     import numpy as np
 
-    # The edges in order, what is not positive first and the infinite and NaN last.
-    bins, counts = np.unique(np.searchsorted(_edges(), ratios, side="right"), return_counts=True)
-    return dict(zip(bins.tolist(), counts.tolist(), strict=True))
+    # Exponent and mantissa as the bits have them: a tenth of the time of a search among the ends of the bins.
+    bits = np.asarray(ratios, dtype=np.float64).view(np.int64)
+    mantissa, bins = bits & (2**52 - 1), 4 * ((bits >> 52) - 1023) + 48
+    for quarter in (1, 2, 3):
+        bins += mantissa >= int((2 ** (quarter / 4) - 1) * 2**52)
+    counts = np.bincount(np.clip(bins, 0, BINS - 1))
+    return {int(bin): int(counts[bin]) for bin in np.flatnonzero(counts)}
 
 
 @dataclass

@@ -35,6 +35,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from verify.core.arrays import Backend, to_numpy
+from verify.core.formula import Common
 from verify.core.theorem import (
     Claim,
     Comparison,
@@ -93,16 +94,17 @@ def mutate(theorem: Theorem, p: Parameters, chosen: Backend, seed: int, alpha: f
     most = theorem.instances if any(isinstance(c.kind, verdict.STATISTICAL) for c in claims) else INSTANCES
     with np.errstate(all="ignore"):
         for family, count in theorem.counts(theorem.instances).items():
-            for start in range(0, min(count, most), theorem.batch):
-                stop = min(start + theorem.batch, count, most)
+            for start in range(0, min(count, most), theorem.size(family)):
+                stop = min(start + theorem.size(family), count, most)
                 draw = trial.draw_for(theorem, p, family, start, stop, seed, chosen)
                 x = theorem.sample(draw, p, family)
                 margins, quantities = theorem.hypotheses(p, x), theorem.solve(p, x)
-                originals = {c.name: _decide(c, p, margins, quantities) for c in claims}
+                common = Common([c.bound for c in claims] + [mutant.bound for _, _, mutant in mutants])
+                originals = {c.name: _decide(c, p, margins, quantities, common) for c in claims}
                 exact = {**quantities, **{name: quantities[name] * 0 for name in rounding & quantities.keys()}}
                 for i, (claim, _, mutant) in enumerate(mutants):
                     try:
-                        out, bound = _decide(mutant, p, margins, quantities)
+                        out, bound = _decide(mutant, p, margins, quantities, common)
                     except (ValueError, ArithmeticError, TypeError):
                         senseless.add(i)  # an integer to a negative power, say
                         continue
@@ -205,14 +207,16 @@ def _mutants(claim: Claim, rounding: Collection[str]) -> Iterator[tuple[str, Cla
             )
 
 
-def _decide(claim: Claim, p: Parameters, margins: Mapping[str, Any], quantities: Mapping[str, Any]) -> tuple[Any, Any]:
+def _decide(
+    claim: Claim, p: Parameters, margins: Mapping[str, Any], quantities: Mapping[str, Any], common: Common
+) -> tuple[Any, Any]:
     """The outcomes of a batch, and the best values of its bound (B, ...)."""
-    return trial.outcomes(claim, p, margins, quantities), _bound(claim, p, quantities)
+    return trial.outcomes(claim, p, margins, quantities, common), _bound(claim, p, quantities, common)
 
 
-def _bound(claim: Claim, p: Parameters, quantities: Mapping[str, Any]) -> Any:
+def _bound(claim: Claim, p: Parameters, quantities: Mapping[str, Any], common: Common | None = None) -> Any:
     """The best values of a bound (B, ...)."""
-    return to_numpy(trial.sides(claim, trial.values_of(p, quantities))[1].value)
+    return to_numpy(trial.sides(claim, trial.values_of(p, quantities), common)[1].value)
 
 
 def _is_a_number(bound: Any) -> Any:

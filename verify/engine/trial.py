@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from verify.core.arrays import Array, Backend, is_array, namespace, to_numpy
-from verify.core.enclosure import Enclosure, enclose
-from verify.core.formula import align
+from verify.core.arrays import Array, Backend, is_array, namespace, some, to_numpy
+from verify.core.enclosure import Enclosure, enclose, once
+from verify.core.formula import Common, align
 from verify.core.streams import Draw, tag
 from verify.core.theorem import Claim, Comparison, Count, Figure, Identity, Mean, Parameters, Rate, Theorem
-from verify.engine.evidence import CLOUD, SMALL, SUMS, Evidence, Extreme, Sums, Tally, keep_worst, sketch_of
+from verify.engine.evidence import CLOUD, EXTREMES, SMALL, SUMS, Evidence, Extreme, Sums, Tally, keep_worst, sketch_of
 
 BY_MEANS = (Mean, Rate, Comparison)  # the kinds whose verdict rests on means
 CURVE_STEPS = 256  # a recorded curve keeps at most this many steps
@@ -35,7 +35,7 @@ class Outcomes:
     ``missed`` is the index in ``claim.given`` of the first hypothesis not met, -1 when all are. ``holds``,
     ``violated`` and ``finite`` are meaningful where nothing is missed. ``ratio``, ``measured`` and ``bound`` are best
     values at the step of the largest ratio, ``step``, counted from 1: entry j of a quantity (B, T) is step j + 1.
-    ``ends`` (4, B) are the lower and upper ends of measured and of bound at that step.
+    ``ends`` are the lower and upper ends of measured and of bound at that step.
     """
 
     missed: Any
@@ -66,9 +66,9 @@ def outcomes(
     p: Parameters,
     margins: Mapping[str, Array],
     quantities: Mapping[str, Any],
-    known: dict[Any, Enclosure] | None = None,
+    common: Common | None = None,
 ) -> Outcomes:
-    """Decides one claim on a batch; ``known`` holds the bounds that other claims have on the same batch.
+    """Decides one claim on a batch; ``common`` holds what its bound shares with those of other claims on the batch.
 
     Raises :class:`TrialError` for a name that solve or hypotheses did not return."""
     import numpy as np
@@ -77,19 +77,19 @@ def outcomes(
     for needed, there in (((claim.measured, *claim.bound.names), values), (claim.given, margins)):
         if absent := [n for n in needed if n not in there]:
             raise TrialError(f"claim {claim.name!r} uses {', '.join(absent)}; there are {', '.join(there)}")
-    measured, bound = sides(claim, values, known)
+    measured, bound = sides(claim, values, common)
     xp = namespace(measured.value)
     size = measured.value.shape[0]
-
     if claim.is_equality:
         holds, violated, ratio = _agreement(claim, measured, bound)
     else:
         small, large = (measured, bound) if claim.relation == "<=" else (bound, measured)
         holds, violated = small.upper <= large.lower, small.lower > large.upper
         ratio = _ratio(xp, small.value, large.value)
-    # Ends that have crossed contain nothing: their certificate is broken.
-    crossed = (measured.lower > measured.upper) | (bound.lower > bound.upper)
-    finite = xp.isfinite(measured.value) & xp.isfinite(bound.value) & ~crossed
+    finite = xp.isfinite(measured.value) & xp.isfinite(bound.value)
+    for side in (measured, bound):
+        if side.lower is not side.upper:  # ends that have crossed contain nothing: their certificate is broken
+            finite = finite & ~(side.lower > side.upper)
     if isinstance(claim.kind, Count):
         holds, violated = _whole_numbers(claim, values, bound)
     holds, violated = holds & finite, violated & finite
@@ -100,39 +100,40 @@ def outcomes(
         def rows(a: Array) -> Array:
             return xp.reshape(a, (size,))
 
-        at_step = every = some = rows
+        at_step = every = any_of = rows
     else:
 
         def rows(a: Array) -> Array:
             return xp.reshape(a, (size, -1))
 
-        numbers = xp.where(xp.isnan(ratio), xp.full_like(ratio, -xp.inf), ratio)
+        numbers = xp.where(xp.isnan(ratio), xp.full_like(ratio, -xp.inf), ratio) if some(~finite) else ratio
         step = xp.argmax(rows(numbers), axis=-1)
+        place = step + xp.arange(size, device=ratio.device) * (ratio.size // size)
 
         def at_step(a: Array) -> Array:
-            return xp.take_along_axis(rows(a), step[:, None], axis=-1)[:, 0]
+            return xp.take(xp.reshape(a, (-1,)), place)
+
+        # A reduction over few steps takes ten times as long as a count of all that settles most batches.
+        def any_of(a: Array) -> Array:
+            return xp.any(rows(a), axis=-1) if some(a) else xp.zeros((size,), dtype=xp.bool, device=a.device)
 
         def every(a: Array) -> Array:
-            return xp.all(rows(a), axis=-1)
-
-        def some(a: Array) -> Array:
-            return xp.any(rows(a), axis=-1)
+            return ~any_of(~a)
 
     missed = np.full(size, -1)
     for number, name in reversed(list(enumerate(claim.given))):
-        margin = np.broadcast_to(to_numpy(margins[name]), (size,))
-        missed = np.where(margin >= 0, missed, number)  # a NaN margin is not met
-    ends = (measured.lower, measured.upper, bound.lower, bound.upper)
+        missed = np.where(to_numpy(margins[name]) >= 0, missed, number)  # a NaN margin is not met
+    values_there = once(lambda a: to_numpy(at_step(a)))
     return Outcomes(
         missed,
         to_numpy(every(holds)),
-        to_numpy(some(violated)),
+        to_numpy(any_of(violated)),
         to_numpy(every(finite)),
-        to_numpy(at_step(ratio)),
-        to_numpy(at_step(measured.value)),
-        to_numpy(at_step(bound.value)),
+        values_there(ratio),
+        values_there(measured.value),
+        values_there(bound.value),
         to_numpy(step) + 1,
-        np.stack([to_numpy(at_step(end)) for end in ends]),
+        tuple(map(values_there, (measured.lower, measured.upper, bound.lower, bound.upper))),
     )
 
 
@@ -163,33 +164,32 @@ def _integral(x: Any) -> bool:
     return namespace(x).isdtype(x.dtype, "integral")
 
 
-def sides(
-    claim: Claim, values: Mapping[str, Any], known: dict[Any, Enclosure] | None = None
-) -> tuple[Enclosure, Enclosure]:
-    """The measured quantity and the bound as floating enclosures of one shape, batch axis first; ``known`` as in
+def sides(claim: Claim, values: Mapping[str, Any], common: Common | None = None) -> tuple[Enclosure, Enclosure]:
+    """The measured quantity and the bound as floating enclosures of one shape, batch axis first; ``common`` as in
     :func:`outcomes`.
 
     A bound is evaluated in outward rounding, so its own arithmetic can neither make nor hide a violation.
     """
-    known = {} if known is None else known
     measured = values[claim.measured]
     array = measured.value if isinstance(measured, Enclosure) else measured
     xp = namespace(array)
     like = array if xp.isdtype(array.dtype, "real floating") else xp.astype(array, xp.float64)
-    key = claim.bound, like.dtype
-    if key not in known:
-        known[key] = claim.bound.enclosure(values, like)
-    sides = align({"measured": enclose(measured, like), "bound": known[key]})
+    bound = claim.bound.enclosure(values, like, common)
+    sides = align({"measured": enclose(measured, like), "bound": bound})
     m, b = sides["measured"], sides["bound"]
-    ends = (m.value, m.lower, m.upper, b.value, b.lower, b.upper)
-    if len({end.shape for end in ends}) > 1:
-        ends = tuple(xp.broadcast_arrays(*ends))
-    return Enclosure(*ends[:3]), Enclosure(*ends[3:])
+    shape = m.shape if m.shape == b.shape else xp.broadcast_arrays(m.value, b.value)[0].shape
+
+    def fit(end: Array) -> Array:
+        return end if end.shape == shape else xp.broadcast_to(end, shape)
+
+    return m.each(fit), b.each(fit)
 
 
 def _ratio(xp: Any, small: Array, large: Array) -> Array:
     """small/large, with 0/0 = 0 and x/0 = inf."""
     zero = large == 0
+    if not some(zero):
+        return small / large
     quotient = small / xp.where(zero, xp.ones_like(large), large)
     at_zero = xp.where(small > 0, xp.full_like(small, xp.inf), xp.zeros_like(small))
     return xp.where(zero, at_zero, quotient)
@@ -235,10 +235,12 @@ def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally
     worst = []
     for name, mask in (("violated", violated), ("suspect", suspect), ("holds", holds)):
         index = np.flatnonzero(mask)
-        # Largest ratio first, ties by the smaller number: the same order that merging uses.
-        index = index[np.lexsort((index, -out.ratio[index]))][:3]
+        if len(index) > EXTREMES:
+            ratio = out.ratio[index]
+            least = np.partition(ratio, -EXTREMES)[-EXTREMES]
+            # Of equal ratios the first: keep_worst orders them.
+            index = np.concatenate([index[ratio > least], index[ratio == least][:EXTREMES]])
         worst += [Extreme(float(out.ratio[i]), -(start + int(i)), name) for i in index]
-
     plainest: list[int] = []
     if written is not None and (known := violated & (written > 0)).any():
         first = np.argmin(np.where(known, written, np.iinfo(written.dtype).max))
@@ -302,8 +304,8 @@ def _run_batch(
     x = theorem.sample(draw_for(theorem, p, family, start, stop, seed, backend), p, family)
     margins = theorem.hypotheses(p, x)
     quantities = theorem.solve(p, x)
-    bounds: dict[Any, Enclosure] = {}
-    decided = {c.name: outcomes(c, p, margins, quantities, bounds) for c in theorem.claims}
+    common = Common(c.bound for c in theorem.claims)
+    decided = {c.name: outcomes(c, p, margins, quantities, common) for c in theorem.claims}
     violated = [out.violated & (out.missed < 0) for out in decided.values()]
     early = np.arange(start, stop) < CLOUD
     written = written_length(x, np.any(violated, axis=0) & early) if violated and early.any() else None
