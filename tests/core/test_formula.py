@@ -1,7 +1,9 @@
 """A formula is refused or means the same everywhere: arrays, enclosures, balls, SymPy, text."""
 
 import math
+import pickle
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from verify.core.arrays import Backend, to_numpy
 from verify.core.enclosure import Enclosure
-from verify.core.formula import FUNCTIONS, Formula, FormulaError, align
+from verify.core.formula import FUNCTIONS, Common, Formula, FormulaError, align
 
 ONE = np.asarray([1.0])
 
@@ -289,6 +291,51 @@ def test_an_enclosure_has_the_dtype_and_device_of_its_like(backend):
         assert end.device == like.device
     constant = Formula("1 + 1").enclosure({}, like)
     assert constant.lower.dtype == like.dtype
+
+
+# ------------------------------------------------------------------------------------------------------ common parts
+
+BOUNDS = ("2 * sqrt(x * y) + z", "sqrt(x * y) / z", "exp(-z) * (x * y)", "sqrt(x * y) / z", "x * y * 1.0", "x - y")
+
+
+def test_what_formulas_share_is_computed_once_and_changes_nothing(backend, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y, z = (backend.asarray(rng.uniform(0.5, 2, 5)) for _ in range(3))
+    values = {"x": Enclosure.around(x, 0.01 * x), "y": y, "z": z}
+    alone = [Formula(text).enclosure(values, x) for text in BOUNDS]
+    roots = []
+    counted = replace(FUNCTIONS["sqrt"], enclosure=lambda v: roots.append(v) or v.monotone(backend.xp.sqrt))
+    monkeypatch.setitem(FUNCTIONS, "sqrt", counted)
+    formulas = [Formula(text) for text in BOUNDS]
+    common = Common(formulas)
+    for formula, wanted in zip(formulas, alone, strict=True):
+        found = formula.enclosure(values, x, common)
+        for end in ("value", "lower", "upper"):
+            np.testing.assert_array_equal(to_numpy(getattr(found, end)), to_numpy(getattr(wanted, end)))
+    assert len(roots) == 1
+    assert len(common.parts) == 3  # x * y, its root, and the quotient that is there twice
+    assert len(common.results) == 3
+
+
+def test_a_part_is_shared_only_in_its_own_shape_and_dtype():
+    """(B,) beside (B, T) is (B, 1) there; a bound of float32 is not one of float64."""
+    b, m = np.asarray([1.0, 2.0]), np.ones((2, 3))
+    short, long = Formula("sqrt(b)"), Formula("sqrt(b) * m")
+    common = Common([short, long, short])
+    assert short.enclosure({"b": b}, b, common).shape == (2,)
+    assert long.enclosure({"b": b, "m": m}, m, common).shape == (2, 3)
+    single = b.astype(np.float32)
+    assert short.enclosure({"b": b}, single, common).value.dtype == np.float32
+    assert short.enclosure({"b": b}, b, common).value.dtype == np.float64
+
+
+def test_a_formula_that_was_sent_elsewhere_shares_there():
+    formulas = [Formula("2 * sqrt(x * y)"), Formula("3 * sqrt(x * y)")]
+    Common(formulas)  # which numbers the parts here
+    sent = pickle.loads(pickle.dumps(formulas))
+    assert sent == formulas
+    assert Common(sent).parts == Common(formulas).parts
+    assert len(Common(sent).parts) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------ LaTeX

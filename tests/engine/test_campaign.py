@@ -62,6 +62,21 @@ def test_a_plan_takes_the_theorem_s_own_numbers_and_leaves_no_family_out():
     assert planned(toys.PLAIN, instances=1) == [("plain", 0, 1), ("hard", 0, 1)]
 
 
+def test_a_family_may_have_batches_of_its_own_and_a_device_has_larger_ones():
+    theorem = three_families(shares={}, batch=100, batches={"b": 30})
+
+    def sizes(on_device=False, **settings):
+        found = plan(theorem, Settings(instances=30_000, **settings), on_device)
+        first = [(family, stop - start) for family, start, stop in itertools.islice(found, 40)]
+        return {family: {size for other, size in first if other == family} for family in "abc"}
+
+    assert sizes() == {"a": {100}, "b": {30}, "c": {100}}
+    assert sizes(batch=7) == {"a": {7}, "b": {7}, "c": {7}}
+    assert sizes(on_device=True)["b"] == {30 * campaign.DEVICE, 10_000 % (30 * campaign.DEVICE)}
+    with pytest.raises(ValueError, match="batches of d; its families are a, b, c"):
+        three_families(shares={}, batches={"d": 3})
+
+
 def test_families_take_turns_by_their_shares():
     """At any moment no family is ahead of its share by more than one batch."""
     theorem = three_families(shares={"b": 2.0, "c": 0.5})

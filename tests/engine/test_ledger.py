@@ -8,10 +8,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import pytest
 
-from verify.engine.ledger import Ledger, LedgerError, run_key
+from verify.engine.ledger import SYNC, Ledger, LedgerError, run_key
 
 EVIDENCE = {"tallies": {"c": {"random": {"drawn": 256, "sketch": {"48": 3}}}}, "figures": {}, "seconds": 0.25}
 
@@ -70,6 +71,27 @@ def test_a_batch_recorded_twice_counts_once(path):
         ledger.record("run", "random", 0, 256, EVIDENCE)
         ledger.record("run", "random", 0, 256, {"seconds": 9.0})
         assert [data for _, data in ledger.evidence("run")] == [EVIDENCE]
+
+
+def test_a_commit_waits_for_the_disk_unless_one_did_just_now(path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    with Ledger(path) as ledger:
+
+        def waits(start):
+            ledger.record("run", "random", start, start + 1, EVIDENCE)
+            return ledger._pragma("synchronous") == 2
+
+        assert waits(0)
+        clock[0] += 0.9 * SYNC
+        assert not waits(1)
+        clock[0] += 0.2 * SYNC
+        assert waits(2)
+        ledger.record("run", "random", 3, 4, EVIDENCE)
+        ledger.save_result("run", {"n": 1})
+        assert ledger._pragma("synchronous") == 2
+        assert not waits(4)
+        assert len(ledger.done("run")) == 5
 
 
 def test_a_run_that_has_begun_is_known_until_its_result_is_saved(path):

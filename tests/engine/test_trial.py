@@ -338,6 +338,14 @@ def test_a_batch_is_the_same_on_every_library(backend):
     assert found.figures == wanted.figures
 
 
+def test_the_first_of_equal_ratios_are_remembered():
+    a = np.asarray([2.0, 4.0, 1.0, 4.0, 3.0, 4.0, 4.0, 4.0])
+    found = tally(claim(), outcomes(claim(), P, {}, {"a": a, "b": np.full(8, 8.0)}), 10)
+    assert [(e.ratio, e.instance) for e in found.worst] == [(0.5, 11), (0.5, 13), (0.5, 15)]
+    found = tally(claim(), outcomes(claim(), P, {}, {"a": a[:5], "b": np.full(5, 8.0)}), 10)
+    assert [(e.ratio, e.instance) for e in found.worst] == [(0.5, 11), (0.5, 13), (0.375, 14)]
+
+
 def test_an_axis_with_steps_is_taken_at_the_step_of_the_ratio():
     figure = Figure("f", "ratio", ("claim",), "", "", "", against="s")
     a, s = np.asarray([[1.0, 3.0], [4.0, 2.0], [9.0, 1.0]]), np.asarray([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]])

@@ -173,10 +173,13 @@ class Pool:
     """What is asked of CuPy's memory pool: blocks that are kept until they are freed."""
 
     def __init__(self):
-        self.kept, self.freed = 0, 0
+        self.kept, self.freed, self.unused = 0, 0, 0
 
     def total_bytes(self):
         return self.kept
+
+    def free_bytes(self):
+        return self.unused
 
     def free_all_blocks(self):
         self.kept, self.freed = 0, self.freed + 1
@@ -194,6 +197,11 @@ def test_a_device_is_measured_by_its_pool_and_filled_up_to_what_is_free(monkeypa
     assert (fixed, each) == (0, 2**20)
     assert work._fitting(toys.PLAIN, device, "plain", 2**40, fixed, each) == int(work.SAFETY * 100)
     assert work._fitting(toys.PLAIN, device, "plain", 50 * 2**20, fixed, each) == int(work.SAFETY * 50)
+    assert work._fitting(toys.PLAIN, device, "plain", None, fixed, each) == int(work.SAFETY * 100)
+    with pytest.raises(work.TrialError, match=r"needs about 1,463M .* its share is 100M"):
+        work._fitting(toys.PLAIN, device, "plain", None, fixed, 2.0**30)
+    pool.unused = 30 * 2**20  # kept by the pool for the next batch
+    assert work._fitting(toys.PLAIN, device, "plain", None, fixed, each) == int(work.SAFETY * 130)
     freed = pool.freed
     work._release(device)
     assert pool.freed == freed + 1

@@ -40,6 +40,7 @@ from verify.engine.work import Subject, Task, code_digest
 
 ALPHA = 0.01  # the error budget of a run, split over its statistical claims
 DEATHS = 3  # workers that a batch may end, tried by itself
+DEVICE = 64  # how much larger a batch is on a device, which is idle with what keeps one core busy
 DECISIVE, STATISTICAL = 4.0, 2.0  # how much more of a budget an open decision gets, and a rate that can be narrowed
 
 
@@ -88,10 +89,10 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C: every finished batch is in the ledger, and the same command goes on from there."""
 
 
-def plan(theorem: Theorem, settings: Settings) -> Iterator[tuple[str, int, int]]:
+def plan(theorem: Theorem, settings: Settings, on_device: bool = False) -> Iterator[tuple[str, int, int]]:
     """(family, start, stop) batch by batch, the families in turn, so that a budget cuts them evenly.
 
-    With a budget and no number of instances the plan has no end."""
+    With a budget and no number of instances the plan has no end. A batch is solved in pieces that fit the memory."""
     endless = settings.budget is not None and settings.instances is None
     total = settings.instances or theorem.instances
     shares = theorem.weights
@@ -100,7 +101,8 @@ def plan(theorem: Theorem, settings: Settings) -> Iterator[tuple[str, int, int]]
     while waiting := [f for f in shares if starts[f] < counts[f]]:
         # The family that is furthest behind its share goes next.
         family = min(waiting, key=lambda f: (starts[f] / shares[f], list(shares).index(f)))
-        stop = int(min(starts[family] + (settings.batch or theorem.size(family)), counts[family]))
+        size = settings.batch or theorem.size(family) * (DEVICE if on_device else 1)
+        stop = int(min(starts[family] + size, counts[family]))
         yield family, starts[family], stop
         starts[family] = stop
 
@@ -334,7 +336,7 @@ class _Campaign:
                     p=p,
                     key=key,
                     subject=Subject(sent, code, p.model_dump_json(), settings.seed, chosen.name, chosen.dtype),
-                    batches=_unfinished(plan(theorem, settings), self.ledger.done(key), counted),
+                    batches=_unfinished(plan(theorem, settings, chosen.name == "cupy"), self.ledger.done(key), counted),
                     counted=counted,
                     instances=None if endless else total,
                     answer=answer,

@@ -118,7 +118,7 @@ def _solve(theorem: Theorem, p: Parameters, chosen: Backend, task: Task) -> Evid
     seed, family, at = task.subject.seed, task.family, task.start
     key = theorem.name, task.subject.params, family
     size = min(task.stop - task.start, task.piece or task.stop)
-    if task.memory is not None:
+    if task.memory is not None or chosen.name == "cupy":
         fitting = partial(_fitting, theorem, chosen, family, task.memory)
         if key not in _bytes:
             fixed, each = _measured(theorem, p, chosen, family, seed)
@@ -245,20 +245,23 @@ def _peak(chosen: Backend, run: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
-def _fitting(theorem: Theorem, chosen: Backend, family: str, memory: int, fixed: float, each: float) -> int:
-    """How many instances fit, on the host into what the process has not taken, on a device into what is free."""
+def _fitting(theorem: Theorem, chosen: Backend, family: str, memory: int | None, fixed: float, each: float) -> int:
+    """How many instances fit, on the host into what the process has not taken of its ``memory``, on a device into what
+    is free, of which it may take as much (None: all)."""
     if chosen.name == "cupy":
         import cupy
 
-        room = min(memory, cupy.cuda.runtime.memGetInfo()[0])
+        free = cupy.cuda.runtime.memGetInfo()[0] + cupy.get_default_memory_pool().free_bytes()
+        taken, memory = 0, free if memory is None else min(memory, free)
     else:
-        room = memory - resident()
-    count = int((SAFETY * room - fixed) / each)
+        assert memory is not None
+        taken = resident()
+    count = int((SAFETY * (memory - taken) - fixed) / each)
     if count < 1:
-        needs, taken = _mebibytes(resident() + (fixed + each) / SAFETY), _mebibytes(resident())
         raise TrialError(
-            f"memory: {theorem.name}, family {family!r}, needs about {needs} in this process to solve one instance, "
-            f"of which the program itself takes {taken}; its share is {_mebibytes(memory)}"
+            f"memory: {theorem.name}, family {family!r}, needs about {_mebibytes(taken + (fixed + each) / SAFETY)} in "
+            f"this process to solve one instance, of which the program itself takes {_mebibytes(taken)}; its share is "
+            f"{_mebibytes(memory)}"
         )
     return count
 
