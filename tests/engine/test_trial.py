@@ -227,6 +227,12 @@ def test_ends_that_have_crossed_decide_nothing():
     assert words(decide(([1.0, 3.0], [1.5, 3.5], [0.5, 2.5]), [2.0, 2.0])) == ["undecided", "undecided"]
 
 
+@pytest.mark.parametrize("bound", ["b", "2 * b", "b * b", "b**2", "b / 4", "1 / b", "sqrt(b)", "max(b, 1)", "b + 1"])
+def test_arithmetic_does_not_mend_ends_that_have_crossed(bound):
+    values = on(HOST, {"a": [0.1, 0.1, 9.0], "b": ([2.0, 2.0, 2.0], [1.0, 3.0, 3.0], [3.0, 1.0, 1.0])})
+    assert words(outcomes(claim(bound=bound), P, {}, values)) == ["holds", "undecided", "undecided"]
+
+
 def test_comparisons_count_decided_signs():
     out = decide([1.0, 3.0, 2.0, NAN, 1.0], [2.0] * 5, Comparison(), margins={"h": [1, 1, 1, 1, -1]}, given=("h",))
     found = tally(claim(Comparison(), given=("h",)), out, 0)

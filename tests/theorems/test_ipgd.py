@@ -170,6 +170,11 @@ def test_the_one_sided_form_holds_for_maps_that_are_no_projectors():
     judged = judge(THEOREM, x | {"P": 0.3 * rng.normal(size=(32, 12, 12))}, Params(steps=20))
     assert judged.word(ANY) == judged.word(STEP) == "holds"
     assert judged.word(COMPATIBLE) == "P is an orthogonal projector"
+    rate, M = judged.quantities["rho_1"], np.eye(12) - x["mu"][:, None, None] * (np.swapaxes(x["A"], 1, 2) @ x["A"])
+    norm = np.linalg.norm(judged.x["P"] @ M, 2, axis=(1, 2))
+    assert (norm.max() > 1) & (rate.lower <= norm * (1 + 64 * EPS)).all()
+    assert (norm <= rate.upper).all()
+    assert (rate.upper <= norm * (1 + 1e-10)).all()
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,7 @@ THEOREM = Theorem(
     },
     shares={"refolded, 3 layers": 0.1, "refolded, 4 layers": 0.1, "refolded, 2 layers": 0.2},
     instances=6800,
+    batch=1024,
     claims=(
         Claim("at most the product", Count(), "regions", Formula("product"), source=THEOREM_5),
         Claim("no more linear regions than activation regions", Count(), "linear", Formula("regions")),

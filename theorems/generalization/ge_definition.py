@@ -246,7 +246,7 @@ THEOREM = Theorem(
         "random": "a loss table of fair coins",
     },
     instances=3000,
-    batch=1024,
+    batch=2048,
     claims=(
         Claim(
             "survey: the absolute value is the larger difference",

@@ -309,8 +309,7 @@ THEOREM = Theorem(
     shares={"two cells": 3.0, FIVE: 32.0, "a hundred cells": 0.3, MEMORY: 0.3},
     instances=38_000,
     batch=4000,
-    batches={FIVE: 10_000, "ten cells, Zipf": 2000, "one heavy cell": 2000, "more cells than draws": 2000}
-    | dict.fromkeys((MEMORY, REGRESSION), 1000),
+    batches={"two cells": 10_000, FIVE: 20_000, MEMORY: 2000},
     claims=(
         Claim("halved: with probability 1 - delta", Probability(DELTA), "gap", HALVED, source=HALF),
         Claim("Theorem 1 as printed", Probability(DELTA), "gap", PRINTED, source=THEOREM_1),

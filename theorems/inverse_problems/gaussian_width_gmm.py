@@ -202,7 +202,7 @@ THEOREM = Theorem(
     shares=dict.fromkeys(MANY, 0.2),
     instances=48500,
     batch=2000,
-    batches=dict.fromkeys(MANY, 200),
+    batches=dict.fromkeys(ONE, 10_000) | dict.fromkeys(MANY, 200),
     claims=(
         Claim("omega <= b_r + sqrt(2 log L)", Mean(), "length", Formula("b + sqrt(2 * logL)")),
         Claim("omega >= b_r", Mean(), "length", Formula("b"), relation=">="),

@@ -354,6 +354,15 @@ def _ends(operator: Any, cone: Any, directions: Any, upper: Any) -> tuple[Any, A
     return lower, lower, upper
 
 
+def _norm_of_product(P: Any, M: Any, PM: Any) -> Any:
+    """An upper end of |PM| for any P, from the Gram matrix of the computed ``PM``: all (B, d, d) -> (B,)."""
+    xp = namespace(M)
+    unit = M.shape[-1] * eps(M)
+    squares = [xp.sum(a * a, axis=(-2, -1)) for a in (P, M, PM)]
+    gram = rho.norm_upper(xp.matmul(PM, xp.matrix_transpose(PM))) + unit * squares[2]
+    return xp.sqrt(gram) + unit * xp.sqrt(squares[0] * squares[1])
+
+
 def solve(p: Params, x: Any) -> dict[str, Any]:
     """Trajectory, rates and error terms from the batched kernels."""
     xp = namespace(x["A"])
@@ -374,7 +383,7 @@ def solve(p: Params, x: Any) -> dict[str, Any]:
     if A.shape[-1] <= 3:
         upper = xp.minimum(upper, rho.enumerated_upper(PMP, xp.sign(Z)))
     rate = Enclosure(*_ends(PMP, cone, directions, upper))
-    one_sided = Enclosure(*_ends(PM, cone, directions, rho.norm_upper(M)))
+    one_sided = Enclosure(*_ends(PM, cone, directions, _norm_of_product(P, M, PM)))
     return _quantities(x, PM, iterates, rate, one_sided, project(matvec(P, Z)))
 
 

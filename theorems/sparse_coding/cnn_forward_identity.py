@@ -333,6 +333,7 @@ THEOREM = Theorem(
         "points on the support": "equality: points supported where the last layer is active",
     },
     instances=2800,
+    batch=1024,
     claims=(
         Claim("slide: the very same thing", Every(), "matrix", ROUNDING, origin="elad2018", source=SLIDE),
         Claim("not one entry differs", Count(), "differing", Formula("0"), (WHOLE,), relation="=="),

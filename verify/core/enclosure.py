@@ -47,6 +47,16 @@ class Enclosure:
         """Whether value and ends are one array."""
         return self.lower is self.value is self.upper
 
+    @property
+    def uncrossed(self) -> Enclosure:
+        """The same with NaN for ends that have crossed: they contain nothing, and what is computed from them must not
+        decide anything."""
+        if self.lower is self.upper or not some(crossed := self.lower > self.upper):
+            return self
+        xp = namespace(self.value)
+        nan = xp.full_like(self.value, xp.nan)
+        return Enclosure(self.value, xp.where(crossed, nan, self.lower), xp.where(crossed, nan, self.upper))
+
     def each(self, f: Any) -> Enclosure:
         """``f`` of value and ends; ``f`` must keep their order (reshaping, indexing, a monotone function)."""
         of = once(f)
@@ -192,6 +202,10 @@ def around_underflow(x: Array, *factors: Array) -> tuple[Array, Array]:
     xp = namespace(x)
     smallest = smallest_normal(x)
     lost = abs(x) < smallest
+    if not some(lost):
+        return x, x
+    for factor in factors:
+        lost = lost & (factor != 0)  # otherwise it is 0, and nothing is lost
     if not some(lost):
         return x, x
     sign = smallest

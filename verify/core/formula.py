@@ -318,8 +318,9 @@ class Formula:
         """The enclosure of the value: arrays and numbers count as exact, every operation is rounded outwards, and the
         result has the dtype and device of the floating array ``like``. ``common`` are the results of parts that other
         formulas have too; they must be of the same ``values``."""
-        aligned = align({name: values[name] for name in self.names})
-        return enclose(self._walk(aligned, "enclosure", like, common), like)
+        used = {name: values[name] for name in self.names}
+        sound = {name: v.uncrossed if isinstance(v, Enclosure) else v for name, v in used.items()}
+        return enclose(self._walk(align(sound), "enclosure", like, common), like)
 
     @cached_property
     def _parts(self) -> dict[int, int]:

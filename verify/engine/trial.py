@@ -87,9 +87,6 @@ def outcomes(
         holds, violated = small.upper <= large.lower, small.lower > large.upper
         ratio = _ratio(xp, small.value, large.value)
     finite = xp.isfinite(measured.value) & xp.isfinite(bound.value)
-    for side in (measured, bound):
-        if side.lower is not side.upper:  # ends that have crossed contain nothing: their certificate is broken
-            finite = finite & ~(side.lower > side.upper)
     if isinstance(claim.kind, Count):
         holds, violated = _whole_numbers(claim, values, bound)
     holds, violated = holds & finite, violated & finite
@@ -175,7 +172,7 @@ def sides(claim: Claim, values: Mapping[str, Any], common: Common | None = None)
     xp = namespace(array)
     like = array if xp.isdtype(array.dtype, "real floating") else xp.astype(array, xp.float64)
     bound = claim.bound.enclosure(values, like, common)
-    sides = align({"measured": enclose(measured, like), "bound": bound})
+    sides = align({"measured": enclose(measured, like).uncrossed, "bound": bound})
     m, b = sides["measured"], sides["bound"]
     shape = m.shape if m.shape == b.shape else xp.broadcast_arrays(m.value, b.value)[0].shape
 
@@ -234,13 +231,15 @@ def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally
 
     worst = []
     for name, mask in (("violated", violated), ("suspect", suspect), ("holds", holds)):
-        index = np.flatnonzero(mask)
-        if len(index) > EXTREMES:
-            ratio = out.ratio[index]
-            least = np.partition(ratio, -EXTREMES)[-EXTREMES]
+        if mask.sum() > EXTREMES:
+            least = np.partition(_where(mask, out.ratio), -EXTREMES)[-EXTREMES]
             # Of equal ratios the first: keep_worst orders them.
-            index = np.concatenate([index[ratio > least], index[ratio == least][:EXTREMES]])
+            above, equal = (np.flatnonzero(mask & r) for r in (out.ratio > least, out.ratio == least))
+            index = [*above, *equal[:EXTREMES]]
+        else:
+            index = [*np.flatnonzero(mask)]
         worst += [Extreme(float(out.ratio[i]), -(start + int(i)), name) for i in index]
+
     plainest: list[int] = []
     if written is not None and (known := violated & (written > 0)).any():
         first = np.argmin(np.where(known, written, np.iinfo(written.dtype).max))
@@ -258,9 +257,14 @@ def tally(claim: Claim, out: Outcomes, start: int, written: Any = None) -> Tally
         set_aside={claim.given[i]: int(n) for i, n in enumerate(np.bincount(out.missed[~eligible])) if n},
         worst=keep_worst(worst),
         plainest=plainest,
-        sketch=sketch_of(out.ratio[holds | violated]),
+        sketch=sketch_of(_where(holds | violated, out.ratio)),
         **(_moments(out, eligible) if isinstance(claim.kind, BY_MEANS) else {}),
     )
+
+
+def _where(mask: Any, x: Any) -> Any:
+    """The entries of x (B,) where the mask is true; mostly it is everywhere."""
+    return x if mask.all() else x[mask]
 
 
 def _moments(out: Outcomes, eligible: Any) -> dict[str, Sums]:

@@ -67,13 +67,12 @@ def count_vectors(n: int, cells: int, symmetric: bool = False) -> tuple[Any, Any
 
 
 def l1_tails(weights: Array, counts: Array, chances: Array) -> tuple[Array, Enclosure]:
-    r"""The tails of :math:`D=\sum_i|Wn_i-nw_i|` over lists of count vectors: D (B, C) int64 from the largest on, and
-    the probability (B, C) of the first j vectors in this order. Where D falls after j that is :math:`P(D\ge D_j)`;
-    within a run of equal D it is less.
+    r"""The tails of :math:`D=\sum_i|Wn_i-nw_i|` over lists of count vectors: the values of D (B, T) int64, each once
+    and from the largest on, and :math:`P(D\ge D_j)` (B, T). A row with fewer values repeats its last one.
 
     ``weights`` (B, K) whole numbers >= 0 of sum W > 0; ``counts`` (B, C, K) int64 of sum n, 0 where a weight is 0;
     ``chances`` (B, C), the chances under the uniform law on the cells of positive weight, 0 for a vector that only
-    fills the list: its D is given as 0 and it comes last. 2nW must stay below 2^63.
+    fills the list. 2nW must stay below 2^63.
 
     The enclosure counts roundings: 4 units for each power, one for each base in it, product and sum.
     """
@@ -84,14 +83,22 @@ def l1_tails(weights: Array, counts: Array, chances: Array) -> tuple[Array, Encl
     K = xp.sum(xp.astype(whole > 0, weights.dtype), axis=-1, keepdims=True)
     base = K * weights / xp.sum(weights, axis=-1, keepdims=True)
     mass = chances * xp.prod(base[:, None, :] ** xp.astype(counts, weights.dtype), axis=-1)
-    D = xp.where(chances > 0, D, xp.full_like(D, -1))
+    least = xp.min(xp.where(chances > 0, D, xp.full_like(D, 2**62)), axis=-1, keepdims=True)
+    D = xp.where(chances > 0, D, least)  # a vector that fills the list goes to the last value, with no mass
     order = xp.argsort(-D, axis=-1)
     D = xp.take_along_axis(D, order, axis=-1)
     tail = xp.cumulative_sum(xp.take_along_axis(mass, order, axis=-1), axis=-1)
+    within = xp.astype(D[:, :-1] == D[:, 1:], xp.uint8)  # more of the same value follow
+    within = xp.concat([within, xp.zeros_like(within[:, :1])], axis=-1)
+    values = xp.sum(1 - xp.astype(within, xp.int64), axis=-1, keepdims=True)
+    most = int(xp.max(values))
+    ends = xp.argsort(within, axis=-1)[:, :most]  # a stable sort keeps their order
+    ends = xp.where(xp.arange(most, device=D.device)[None, :] < values, ends, xp.full_like(ends, D.shape[1] - 1))
+    D, tail = xp.take_along_axis(D, ends, axis=-1), xp.take_along_axis(tail, ends, axis=-1)
     size, cells = counts.shape[1:]
     unit = (size + 6 * cells + 4) * eps(weights) + 3 * eps(weights) * xp.astype(n, weights.dtype)
     lost = size * smallest_normal(weights)  # what underflow can take away
-    return xp.maximum(D, xp.zeros_like(D)), Enclosure.around(tail, xp.max(unit, axis=-1, keepdims=True) * tail + lost)
+    return D, Enclosure.around(tail, xp.max(unit, axis=-1, keepdims=True) * tail + lost)
 
 
 def l1_law(weights: Sequence[int], n: int) -> dict[int, int]:
