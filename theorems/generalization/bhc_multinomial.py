@@ -210,7 +210,8 @@ THEOREM = Theorem(
         MANY: f"{CELLS.start} to {CELLS[-1]} equal cells, {DRAWS.start} to {DRAWS[-1]} draws",
     },
     instances=1800,
-    batch=256,
+    batch=1024,
+    batches={LONG: 256},
     claims=(
         Claim("Weissman: 2^K - 2 sets", Every(), "tail", BOUND, source=WEISSMAN),
         Claim("Bretagnolle, Huber and Carol: 2^K", Every(), "tail", PRINTED, source=ROBUSTNESS),
