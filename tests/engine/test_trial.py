@@ -154,6 +154,16 @@ def test_a_bound_outside_its_domain_is_undecided():
     assert words(out) == ["undecided", "holds"]
 
 
+@pytest.mark.parametrize(
+    "bound", ["sqrt(b)", "2 * sqrt(b)", "b * sqrt(b)", "sqrt(b) + 1", "log(b)", "b**0.5", "geom(b, 2)"]
+)
+def test_a_bound_that_may_be_outside_its_domain_decides_nothing(bound):
+    """Its upper end would be violated, if there were a bound at all."""
+    values = on(HOST, {"a": [9.0, 9.0], "b": ([0.1, 0.1], [-0.1, 0.05], [0.2, 0.2])})
+    with np.errstate(all="ignore"):
+        assert words(outcomes(claim(bound=bound), P, {}, values)) == ["undecided", "violated"]
+
+
 # ------------------------------------------------------------------------------------------------------------ steps
 
 

@@ -2,8 +2,9 @@ r"""Enclosures: a best value between a lower and an upper end that contain the t
 
 Where a quantity comes with a certificate (a duality gap, a sandwich, a rounding bound), it is returned as an
 :class:`Enclosure`. Formulas evaluate on enclosures by interval arithmetic, rounded outwards by a few units of the
-dtype at each operation, so a claim decided on the ends is decided in spite of solver error and rounding. NaN at an
-end makes every comparison false, hence the outcome undecided.
+dtype at each operation, so a claim decided on the ends is decided in spite of solver error and rounding. An end that
+nobody knows is NaN, which makes every comparison with it false; what may be undefined, the root of what may be
+negative, has two of them.
 """
 
 from __future__ import annotations
@@ -56,6 +57,15 @@ class Enclosure:
         xp = namespace(self.value)
         nan = xp.full_like(self.value, xp.nan)
         return Enclosure(self.value, xp.where(crossed, nan, self.lower), xp.where(crossed, nan, self.upper))
+
+    @property
+    def defined(self) -> Enclosure:
+        """The same with NaN at both ends where one is NaN: what may be undefined has no other end."""
+        xp = namespace(self.value)
+        if self.lower is self.upper or not some(unknown := xp.isnan(self.lower) | xp.isnan(self.upper)):
+            return self
+        nan = xp.full_like(self.value, xp.nan)
+        return Enclosure(self.value, xp.where(unknown, nan, self.lower), xp.where(unknown, nan, self.upper))
 
     def each(self, f: Any) -> Enclosure:
         """``f`` of value and ends; ``f`` must keep their order (reshaping, indexing, a monotone function)."""
@@ -151,9 +161,10 @@ class Enclosure:
         return Enclosure(value, low, high)._outward()
 
     def monotone(self, f: Any, decreasing: bool = False) -> Enclosure:
-        """``f`` of the enclosure, for a monotone ``f`` computed to a few units of the dtype."""
+        """``f`` of the enclosure, for a monotone ``f`` computed to a few units of the dtype; NaN at both ends where it
+        is NaN at one."""
         out = self.each(f)
-        return (Enclosure(out.value, out.upper, out.lower) if decreasing else out)._outward()
+        return (Enclosure(out.value, out.upper, out.lower) if decreasing else out)._outward().defined
 
 
 def _hull(f: Any, one: Enclosure, ends: tuple[Array, ...]) -> tuple[Array, Array]:

@@ -64,7 +64,7 @@ def _geom_enclosure(rho: Enclosure, t: Enclosure) -> Enclosure:
     # A relative error of t log(rho) is one of its exponential t log(rho) times as large.
     growth = t.upper * xp.log(xp.maximum(rho.upper, xp.ones_like(rho.upper)))
     slack = 4 * eps(rho.value) * (2 + growth)
-    return Enclosure(geom(rho.value, t.value), low - slack * low, high + slack * high)._outward()
+    return Enclosure(geom(rho.value, t.value), low - slack * low, high + slack * high)._outward().defined
 
 
 def _geom_ball(rho: Any, t: Any) -> Any:
