@@ -36,7 +36,7 @@ from verify.core.arrays import Backend
 from verify.core.theorem import Parameters, Theorem
 from verify.engine import campaign, catalogue, executors, trial, work
 from verify.engine.evidence import CLOUD, Evidence
-from verify.engine.ledger import Ledger
+from verify.engine.ledger import Batch, Ledger
 
 HOST = Backend("numpy")
 SIZED: dict[str, Any] = {  # where the default size stands for several
@@ -66,14 +66,9 @@ def row(name: str, pool: executors.Serial) -> tuple[dict[str, str], dict[str, fl
     seconds = {"kernels": 0.0, "engine": 0.0, "recording": 0.0}
     evidence, drawn = Evidence(), sum(stop - start for _, start, stop in plan)
     with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
-        for family, start, stop in plan:
-            seconds["kernels"] += _kernels(theorem, p, family, start, stop)
-            began = time.perf_counter()
-            found = trial.run_batch(theorem, p, family, start, stop, 0, HOST)
-            decided = time.perf_counter()
-            ledger.record("key", family, start, stop, found.to_json())
-            seconds["recording"] += time.perf_counter() - decided
-            seconds["engine"] += decided - began
+        for batch in plan:
+            found, times = _batch(theorem, p, batch, ledger)
+            seconds = {what: seconds[what] + spent for what, spent in zip(seconds, times, strict=True)}
             evidence.merge(found)
     alone = seconds["engine"] + seconds["recording"]
     family = next(iter(theorem.families))
@@ -94,6 +89,16 @@ def row(name: str, pool: executors.Serial) -> tuple[dict[str, str], dict[str, fl
         "first": f"{_first(name):.1f} s",
     }
     return cells, seconds
+
+
+def _batch(theorem: Theorem, p: Parameters, batch: Batch, ledger: Ledger) -> tuple[Evidence, tuple[float, ...]]:
+    """The evidence of a batch, and the seconds of its kernels alone, of the engine with them, and of the ledger."""
+    kernels = _kernels(theorem, p, *batch)
+    began = time.perf_counter()
+    found = trial.run_batch(theorem, p, *batch, 0, HOST)
+    decided = time.perf_counter()
+    ledger.record("key", *batch, found.to_json())
+    return found, (kernels, decided - began, time.perf_counter() - decided)
 
 
 def _kernels(theorem: Theorem, p: Parameters, family: str, start: int, stop: int) -> float:
@@ -140,13 +145,7 @@ def _steady(theorem: Theorem, p: Parameters) -> tuple[float, float]:
             times = []
             for number in range(3):
                 start = CLOUD + number * theorem.size(family)
-                batch = family, start, start + theorem.size(family)
-                alone = _kernels(theorem, p, *batch)
-                began = time.perf_counter()
-                found = trial.run_batch(theorem, p, *batch, 0, HOST)
-                decided = time.perf_counter()
-                ledger.record("key", *batch, found.to_json())
-                times.append((alone, decided - began, time.perf_counter() - decided))
+                times.append(_batch(theorem, p, (family, start, start + theorem.size(family)), ledger)[1])
             weight = share / theorem.size(family)
             kernels += weight * min(t for t, _, _ in times)
             engine += weight * min(t for _, t, _ in times)

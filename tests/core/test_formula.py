@@ -1,7 +1,7 @@
 """A formula is refused or means the same everywhere: arrays, enclosures, balls, SymPy, text."""
 
+import copy
 import math
-import pickle
 import re
 from dataclasses import replace
 
@@ -329,13 +329,17 @@ def test_a_part_is_shared_only_in_its_own_shape_and_dtype():
     assert short.enclosure({"b": b}, b, common).value.dtype == np.float64
 
 
-def test_a_formula_that_was_sent_elsewhere_shares_there():
+def test_a_copied_formula_shares_as_the_original_does():
+    """As one does that was sent to a worker: both are made anew from the text."""
     formulas = [Formula("2 * sqrt(x * y)"), Formula("3 * sqrt(x * y)")]
-    Common(formulas)  # which numbers the parts here
-    sent = pickle.loads(pickle.dumps(formulas))
-    assert sent == formulas
-    assert Common(sent).parts == Common(formulas).parts
-    assert len(Common(sent).parts) == 1
+    Common(formulas)  # which numbers the parts of the originals
+    copies = copy.deepcopy(formulas)
+    assert copies == formulas
+    assert copies[0] is not formulas[0]
+    assert Common(copies).parts == Common(formulas).parts
+    assert len(Common(copies).parts) == 1
+    found = [formula.enclosure({"x": ONE, "y": 4 * ONE}, ONE, Common(copies)).value[0] for formula in copies]
+    assert found == [4, 6]
 
 
 # ------------------------------------------------------------------------------------------------------------ LaTeX

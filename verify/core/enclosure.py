@@ -52,20 +52,23 @@ class Enclosure:
     def uncrossed(self) -> Enclosure:
         """The same with NaN for ends that have crossed: they contain nothing, and what is computed from them must not
         decide anything."""
-        if self.lower is self.upper or not some(crossed := self.lower > self.upper):
-            return self
-        xp = namespace(self.value)
-        nan = xp.full_like(self.value, xp.nan)
-        return Enclosure(self.value, xp.where(crossed, nan, self.lower), xp.where(crossed, nan, self.upper))
+        return self if self.lower is self.upper else self._without_ends(self.lower > self.upper)
 
     @property
     def defined(self) -> Enclosure:
         """The same with NaN at both ends where one is NaN: what may be undefined has no other end."""
-        xp = namespace(self.value)
-        if self.lower is self.upper or not some(unknown := xp.isnan(self.lower) | xp.isnan(self.upper)):
+        if self.lower is self.upper:
             return self
+        xp = namespace(self.value)
+        return self._without_ends(xp.isnan(self.lower) | xp.isnan(self.upper))
+
+    def _without_ends(self, mask: Array) -> Enclosure:
+        """The same with NaN for the ends where the mask is true."""
+        if not some(mask):
+            return self
+        xp = namespace(self.value)
         nan = xp.full_like(self.value, xp.nan)
-        return Enclosure(self.value, xp.where(unknown, nan, self.lower), xp.where(unknown, nan, self.upper))
+        return Enclosure(self.value, xp.where(mask, nan, self.lower), xp.where(mask, nan, self.upper))
 
     def each(self, f: Any) -> Enclosure:
         """``f`` of value and ends; ``f`` must keep their order (reshaping, indexing, a monotone function)."""
@@ -103,10 +106,7 @@ class Enclosure:
 
     def __mul__(self, other: Any) -> Enclosure:
         o = enclose(other, self.value)
-        value = self.value * o.value
-        if self.is_exact and o.is_exact:
-            return Enclosure(value, *around_underflow(value, self.value, o.value))._outward()
-        return Enclosure(value, *_hull(mul, self, o._ends))._outward()
+        return _combined(mul, self, o, o._ends)._outward()
 
     __rmul__ = __mul__
 
@@ -116,19 +116,18 @@ class Enclosure:
         # A divisor that may be zero has no finite quotient: its reciprocal is the whole line, not a guess.
         crosses = (o.lower <= 0) & (o.upper >= 0)
         if not some(crosses):
-            value = self.value / o.value
-            exact = self.is_exact and o.is_exact
-            ends = around_underflow(value, self.value, o.value) if exact else _hull(truediv, self, o._ends[::-1])
-            return Enclosure(value, *ends)._outward()
+            return _combined(truediv, self, o, o._ends[::-1])._outward()
         one = xp.ones_like(o.value)
         safe = Enclosure(*(xp.where(crosses, one, end) for end in (o.value, o.lower, o.upper)))
-        low, high = _hull(truediv, self, safe._ends[::-1])
+        quotient = _combined(truediv, self, safe, safe._ends[::-1])
         infinite = xp.full_like(o.value, xp.inf)
         known_zero = crosses & (o.lower == o.upper)
         value = self.value / xp.where(known_zero, one, o.value)
         nan = xp.full_like(o.value, xp.nan)
         return Enclosure(
-            xp.where(known_zero, nan, value), xp.where(crosses, -infinite, low), xp.where(crosses, infinite, high)
+            xp.where(known_zero, nan, value),
+            xp.where(crosses, -infinite, quotient.lower),
+            xp.where(crosses, infinite, quotient.upper),
         )._outward()
 
     def __rtruediv__(self, other: Any) -> Enclosure:
@@ -167,15 +166,18 @@ class Enclosure:
         return (Enclosure(out.value, out.upper, out.lower) if decreasing else out)._outward().defined
 
 
-def _hull(f: Any, one: Enclosure, ends: tuple[Array, ...]) -> tuple[Array, Array]:
-    """The ends of the products of two enclosures, or of their quotients where the other ends come in reverse."""
+def _combined(f: Any, one: Enclosure, other: Enclosure, ends: tuple[Array, ...]) -> Enclosure:
+    """The product of two enclosures, or their quotient; ``ends`` are those of the other, for a quotient in reverse."""
 
     def corner(a: Array, b: Array) -> tuple[Array, Array]:
         return around_underflow(f(a, b), a, b)
 
+    value = f(one.value, other.value)
+    if one.is_exact and other.is_exact:
+        return Enclosure(value, *around_underflow(value, one.value, other.value))
     if len(one._ends) == len(ends) == 2 and not some((one.lower < 0) | (ends[0] < 0) | (ends[1] < 0)):
-        return corner(one.lower, ends[0])[0], corner(one.upper, ends[1])[1]
-    return _range([c for a in one._ends for b in ends for c in corner(a, b)])
+        return Enclosure(value, corner(one.lower, ends[0])[0], corner(one.upper, ends[1])[1])
+    return Enclosure(value, *_range([c for a in one._ends for b in ends for c in corner(a, b)]))
 
 
 def enclose(x: Any, like: Array) -> Enclosure:

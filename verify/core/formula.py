@@ -198,7 +198,7 @@ class Common:
     """The parts that ``formulas`` have in common, each computed once for all of them on the same values."""
 
     def __init__(self, formulas: Iterable[Formula]) -> None:
-        self.parts = common_parts(tuple(formulas))
+        self.parts = _common_parts(tuple(formulas))
         self.results: dict[Any, Enclosure] = {}  # by part, rank and dtype
 
 
@@ -402,7 +402,7 @@ class Formula:
 
 
 @lru_cache(maxsize=256)
-def common_parts(formulas: tuple[Formula, ...]) -> frozenset[int]:
+def _common_parts(formulas: tuple[Formula, ...]) -> frozenset[int]:
     """The numbers of the parts that formulas ask for more than once, when none is computed twice."""
     asked: Counter[int] = Counter()
 

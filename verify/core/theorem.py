@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -300,25 +300,22 @@ class Theorem:
     exact: Callable[[Any, Mapping[str, Any]], tuple[dict[str, Any], dict[str, Any]]] | None = None
     answer: Callable[[Any], dict[str, Any]] | None = None
     maps: Callable[[Any], dict[str, dict[str, Any]]] | None = None
-    symbols: Mapping[str, tuple[str, str]] = None  # type: ignore[assignment]
+    symbols: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     moves: tuple[Move, ...] = ()
     repair: Callable[[Any, Arrays], dict[str, Any]] | None = None
     fixed: tuple[str, ...] = ()
-    survivors: Mapping[str, str] = None  # type: ignore[assignment]
-    unsettled: Mapping[str, str] = None  # type: ignore[assignment]
+    survivors: Mapping[str, str] = field(default_factory=dict)
+    unsettled: Mapping[str, str] = field(default_factory=dict)
     sharper: tuple[Sharper, ...] = ()
-    invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = None  # type: ignore[assignment]
-    shares: Mapping[str, float] = None  # type: ignore[assignment]
+    invariances: Mapping[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
     instances: int = 4096
     batch: int = 512
-    batches: Mapping[str, int] = None  # type: ignore[assignment]
+    batches: Mapping[str, int] = field(default_factory=dict)
     not_tested: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in ("symbols", "invariances", "shares", "batches", "survivors", "unsettled"):
-            if getattr(self, field) is None:
-                object.__setattr__(self, field, {})
         for what in ("shares", "batches"):
             if unknown := getattr(self, what).keys() - self.families.keys():
                 strange, known = ", ".join(sorted(unknown)), ", ".join(self.families)
